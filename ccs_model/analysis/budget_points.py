@@ -41,7 +41,7 @@ from ccs_model.mip.sweep_search import (
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.directed_bound import lines_over_all_links, proven_by_directions
+from ccs_model.solve.directed_bound import lines_over_all_links, prove_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import Normalised
@@ -309,7 +309,7 @@ class BudgetPointSearch:
         is_proven_singly = growth is not None and not required_only and len(links) > SIZES.all_links
         is_proven_singly &= len(problem.years) > 1 and not problem.network.lines["is_free"].any()
         is_proven_singly &= len(self.matrix.row_lower) <= LARGE_ROWS
-        proof = partial(proven_by_directions, problem, stage="budget point") if is_proven_singly else None
+        proof = partial(prove_by_directions, problem, stage="budget point") if is_proven_singly else None
         work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP, growth, proof)
         # As in a single plan, slope scaling chooses links where there are few or where growth does not apply.
         with_scaling = growth is None or len(links) <= SIZES.all_links

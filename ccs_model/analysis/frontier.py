@@ -46,7 +46,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts, plan_status
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.network_search import Corridors
-from ccs_model.solve.normalised_money import Normalised, normalised
+from ccs_model.solve.normalised_money import Normalised, normalise_money
 from ccs_model.solve.strategies import effort_of_sweep
 from ccs_model.units import join_first_names
 
@@ -163,7 +163,7 @@ class _FrontierRequest:
         options = solver_options(problem)
         self.report_progress("LP relaxation")
         in_corridors = problem.is_integer and problem.network is not None
-        search = normalised(problem, matrix)
+        search = normalise_money(problem, matrix)
         moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
         unlimited: list[Floats] = []
         if not has_top:
@@ -258,7 +258,7 @@ def _vector(search: Normalised, table: pd.DataFrame) -> Floats:
     x, strange = vector_of(search.matrix, table)
     if strange:
         raise InputError([Issue("run", f"it is a run of another scenario: the model here has no {strange[0]}")])
-    return search.searched(x)
+    return search.to_search_units(x)
 
 
 def _breakpoint_table(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from ccs_model.mip.column_pool import Mark, pool_of
 from ccs_model.mip.warm_start import Solved
 from ccs_model.model.names import BUILD, FUND_SHARE, FUNDS_PAY, SPEND
 from ccs_model.model.objective import OBJECTIVES, npv_terms
-from ccs_model.model.terms import abatement_terms, cost_terms, summed
+from ccs_model.model.terms import abatement_terms, cost_terms, sum_terms
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.plan_json import to_plain_values
@@ -266,7 +266,7 @@ class Weights:
     @classmethod
     def of(cls, reparameterised: ReparameterisedModel, problem: Problem, matrix: Matrix) -> Weights:
         """From the terms of a future's problem."""
-        tonnes = summed(abatement_terms(problem))
+        tonnes = sum_terms(abatement_terms(problem))
         periods = problem.periods
         # The yearly mean of a period has the discounted weight of its years.
         weighted = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
@@ -276,13 +276,13 @@ class Weights:
         return cls(
             objective=matrix.costs[0],
             abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
-            discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighted))),
+            discounted_kt=reparameterised.vector(problem, sum_terms(abatement_terms(weighted))),
             capex_mn=reparameterised.capex(problem),
-            cost_mn=reparameterised.vector(problem, summed(spent)),
+            cost_mn=reparameterised.vector(problem, sum_terms(spent)),
             # In a static year the NPV is a year's cost with its sign turned.
-            npv_mn=-reparameterised.vector(problem, summed(costs))
+            npv_mn=-reparameterised.vector(problem, sum_terms(costs))
             if problem.is_static
-            else reparameterised.vector(problem, summed(npv_terms(problem, costs))),
+            else reparameterised.vector(problem, sum_terms(npv_terms(problem, costs))),
         )
 
     def measures_of_plan(self, x: Floats) -> dict[str, float]:

@@ -45,7 +45,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.runs.run_reader import RunLike, SolvedProblem, read_run, run_of, solved_problem_of
 from ccs_model.runs.run_writer import RUN_WRITER, SCENARIO
 from ccs_model.scenario.yaml_document import origins_in
-from ccs_model.solve.assembly import SolveRecord, assembled
+from ccs_model.solve.assembly import SolveRecord, plan_fields
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.units import unit_with_money
 
@@ -188,7 +188,7 @@ def _uncertainty(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with the results of the solve from `document` (plan.json)."""
-    parts = assembled(at.matrix, at.x, at.point, at.largest_residuals, _solve_record(document))
+    parts = plan_fields(at.matrix, at.x, at.point, at.largest_residuals, _solve_record(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
     return Plan(
         **parts,

@@ -42,7 +42,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.model.objective import OBJECTIVES, routes_counted, surplus_of, tonnes_of
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.model.terms import capex_mn, summed
+from ccs_model.model.terms import capex_mn, sum_terms
 from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem
 
@@ -165,7 +165,7 @@ class ReparameterisedModel:
             columns = np.searchsorted(rows.indptr, entries, side="right") - 1
             self._tonnes.append((row, *self.planned.row_constraints[row], entries[~self.is_short[columns]]))
         objective = OBJECTIVES[problem.objective].first(problem)
-        self._other_costs = self.planned.costs[0] - self.vector(problem, summed(objective))
+        self._other_costs = self.planned.costs[0] - self.vector(problem, sum_terms(objective))
         self.products = self._products(constraints[rows.indices])
 
     def matrix(self, other: Problem) -> Matrix:
@@ -191,7 +191,7 @@ class ReparameterisedModel:
 
     def first_objective(self, other: Problem) -> Floats:
         """[column] coefficients of the objective, with the planned cost of shortfalls."""
-        return np.asarray(self._other_costs + self.vector(other, summed(OBJECTIVES[other.objective].first(other))))
+        return np.asarray(self._other_costs + self.vector(other, sum_terms(OBJECTIVES[other.objective].first(other))))
 
     def capex(self, other: Problem) -> Floats:
         """[column] capital per unit of what is built, in million."""

@@ -55,7 +55,7 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
     changes = _sign_changes(flows)
     sums = flows.cumsum(axis=1)
-    is_norstrom = (changes > 1) & (_sign_changes(sums) == 1) & (np.abs(sums[:, -1]) > _dust(flows))
+    is_norstrom = (changes > 1) & (_sign_changes(sums) == 1) & (np.abs(sums[:, -1]) > _flow_tolerance(flows))
     reason = np.full(len(flows), FOUND, dtype=object)
     reason[changes == 0] = NO_CHANGE
     reason[(changes > 1) & ~is_norstrom] = SEVERAL
@@ -81,8 +81,8 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> F
     n_plants = len(flows)
     rows = np.arange(n_plants)
     first = np.argmax(flows != 0, axis=1)
-    is_after = np.cumsum(sums < -_dust(flows)[:, None], axis=1) > 0
-    back = is_after & (sums >= -_dust(flows)[:, None])
+    is_after = np.cumsum(sums < -_flow_tolerance(flows)[:, None], axis=1) > 0
+    back = is_after & (sums >= -_flow_tolerance(flows)[:, None])
     at = np.argmax(back, axis=1)
     before = sums[rows, np.maximum(at - 1, 0)]
     step = sums[rows, at] - before
@@ -101,14 +101,14 @@ def break_even_price_per_t(
     return -npv_mn(flows_mn, discount_rate) / np.where(paid > 0, paid, np.nan)
 
 
-def _dust(flows: Floats) -> Floats:
+def _flow_tolerance(flows: Floats) -> Floats:
     """Tolerance of the plant's flows."""
     return 1e-12 * np.abs(flows).sum(axis=1)
 
 
 def _sign_changes(flows: Floats) -> Ints:
     """Changes of sign along each row, zeros left out."""
-    signs = np.sign(np.where(np.abs(flows) > _dust(flows)[:, None], flows, 0.0))
+    signs = np.sign(np.where(np.abs(flows) > _flow_tolerance(flows)[:, None], flows, 0.0))
     carried = np.zeros(len(flows))
     changes = np.zeros(len(flows), dtype=np.int64)
     for column in signs.T:
@@ -195,7 +195,7 @@ def concessional_rate_share(
 
 def balance_share(rate_share: float, term_yr: int, kind: str, years_since: npt.ArrayLike) -> Floats:
     """Return the balance of a loan of 1 after the payment `years_since` years after drawing; 0 from the term on."""
-    _check(term_yr, kind)
+    _validate_loan(term_yr, kind)
     age = np.asarray(years_since, dtype=float)
     left = np.clip(term_yr - age, 0.0, term_yr)
     if kind == BULLET:
@@ -208,7 +208,7 @@ def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizo
 
     Columns: year, drawn_share, interest_rate, principal_share (with the settlement), balance_share.
     """
-    _check(term_yr, kind)
+    _validate_loan(term_yr, kind)
     years = np.arange(start, max(horizon_end, start) + 1)
     balance = balance_share(rate_share, term_yr, kind, years - start)
     before = np.concatenate([[0.0], balance[:-1]])
@@ -232,7 +232,7 @@ def debt_service_cover(available_mn: npt.ArrayLike, interest_mn: npt.ArrayLike, 
     return np.asarray(available_mn, dtype=float) / np.where(service > 1e-12, service, np.nan)
 
 
-def _check(term_yr: int, kind: str) -> None:
+def _validate_loan(term_yr: int, kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind of loan '{kind}', expected one of {', '.join(KINDS)}")
     if term_yr < 1:

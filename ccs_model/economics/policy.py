@@ -175,7 +175,7 @@ def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
     the other way. Columns: stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Enter a
     loan net of its service; otherwise drawings and repayments inflate both sides of the ratio.
     """
-    rows = _facing_forward(items)
+    rows = _orient_items(items)
     accounts = []
     for stakeholder in STAKEHOLDERS:
         if stakeholder == SOCIETY:
@@ -194,7 +194,7 @@ def ledger_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
     Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to the `npv_mn` of its stakeholder.
     Society's account excludes transfers.
     """
-    rows = _facing_forward(items)
+    rows = _orient_items(items)
     amount = rows["discounted_mn"]
     table = pd.DataFrame({"item": rows["item"]})
     for stakeholder in STAKEHOLDERS[:-1]:
@@ -211,7 +211,7 @@ def _column(stakeholder: str) -> str:
     return f"{stakeholder.replace(' ', '_')}_mn"
 
 
-def _facing_forward(items: pd.DataFrame) -> pd.DataFrame:
+def _orient_items(items: pd.DataFrame) -> pd.DataFrame:
     """The items with amounts of at least 0, checked: no unknown stakeholder, none from the outside to the outside."""
     unknown = sorted((set(items["from_stakeholder"]) | set(items["to_stakeholder"])) - {OUTSIDE, *STAKEHOLDERS})
     if unknown:

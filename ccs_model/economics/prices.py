@@ -198,8 +198,8 @@ def build_up_shares(
     if unknown:
         raise InputError([Issue("costs/build_up.csv", f"no technology class {', '.join(unknown)}")])
     shares = known.loc[technology_class, list(SHARES)].set_axis(technology_class.index)
-    process = _ladder(contingencies, "process", readiness_level, len(shares))
-    project = _ladder(contingencies, "project", aace_class, len(shares))
+    process = _contingency_shares(contingencies, "process", readiness_level, len(shares))
+    project = _contingency_shares(contingencies, "project", aace_class, len(shares))
     return shares.assign(
         process_contingency_share=np.maximum(shares["process_contingency_share"], process),
         project_contingency_share=np.maximum(shares["project_contingency_share"], project),
@@ -265,7 +265,7 @@ def class_names(aace_class: npt.ArrayLike, classes: pd.DataFrame) -> list[str]:
     ]
 
 
-def _ladder(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int) -> Floats:
+def _contingency_shares(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int) -> Floats:
     known = contingencies[contingencies["contingency"] == kind].set_index("level")["contingency_share"]
     requested = np.broadcast_to(np.asarray(level, dtype=float), n)
     missing = sorted(set(requested) - set(known.index))

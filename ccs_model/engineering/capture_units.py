@@ -213,7 +213,7 @@ def vintages(technologies: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
     return pd.concat([each for each in (steady, grown) if len(each)] or [steady], ignore_index=True)
 
 
-def by_start(options: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
+def split_by_start(options: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
     """Return the options with each that captures split into vintages, one for each start from its first year.
 
     Tonnes of a vintage are known by their start, which payments per tonne may depend on.
@@ -253,7 +253,7 @@ def capture_options(
         "last_year", "lead_yr", "life_yr", "min_life_yr", "min_load_share", "heat_gj_per_t", "streams",
     ]  # fmt: skip
     options = offered.merge(technologies[columns], on="grade")
-    options = options[_suits(options)].drop(columns="streams").merge(sizes[["size", "stream_share"]], how="cross")
+    options = options[_is_suitable(options)].drop(columns="streams").merge(sizes[["size", "stream_share"]], how="cross")
     options["nameplate_ktpa"] = options[["co2_ktpa", "lasting_share", "stream_share", "capture_rate_share"]].prod(
         axis=1
     )
@@ -266,7 +266,7 @@ def capture_options(
     return options.sort_values("option", kind="stable").reset_index(drop=True)
 
 
-def _suits(options: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _is_suitable(options: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Whether the technology suits every stream of the option; one without a list suits all streams of its grade.
 
     Stoves of a furnace (`hot_stoves UNIT`) count as hot stoves.

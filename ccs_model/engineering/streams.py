@@ -86,7 +86,7 @@ def steel_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     ):
         co2_ktpa = utilisation * capacity[column] * inputs.factor(factor)
         parts.append(_rows(plants, stream, "none", co2_ktpa, np.nan, lasting))
-    return _stacked(parts)
+    return _stack_streams(parts)
 
 
 def lasting_share_of_mill(plants: pd.DataFrame) -> pd.Series:
@@ -122,7 +122,7 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     }
     grades = inputs["streams/chemical_grades"].set_index("stream")
     lasting = (plants["status"] == "operating").astype(float)
-    return _stacked(
+    return _stack_streams(
         [
             _rows(plants, stream, grades.at[stream, "grade"], co2_ktpa, grades.at[stream, "co2_share"], lasting)
             for stream, co2_ktpa in amounts.items()
@@ -145,7 +145,7 @@ def _rows(
     )
 
 
-def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def _stack_streams(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """All streams with a flow, by plant in the order of the stacks."""
     streams = pd.concat(parts, ignore_index=True)
     streams = streams[streams["co2_ktpa"] > 1e-9]
@@ -194,7 +194,7 @@ def source_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
         at = made["sector"] == row.sector
         co2_ktpa = output[at] * row.emission_t_per_t
         parts.append(_rows(made[at], row.stream, row.grade, co2_ktpa, row.co2_share, lasting[at]))
-    return _stacked([part for part in parts if len(part)] or parts[:1])
+    return _stack_streams([part for part in parts if len(part)] or parts[:1])
 
 
 # Hot stoves by furnace: each blast furnace has its own stoves, with the same remaining life.
@@ -287,7 +287,7 @@ def excess_ktpa(units_ktpa: pd.Series, held_ktpa: pd.Series, plants: pd.DataFram
         for plant in units_ktpa.index
     }
     result = pd.Series(0.0, index=units_ktpa.index, dtype=float)
-    for members in _joined(list(near.values())):
+    for members in _merge_groups(list(near.values())):
         own = units_ktpa[units_ktpa.index.isin(members)]
         spare = own.sum() - held_ktpa.reindex(sorted(members)).fillna(0.0).sum()
         if spare > 0:
@@ -295,7 +295,7 @@ def excess_ktpa(units_ktpa: pd.Series, held_ktpa: pd.Series, plants: pd.DataFram
     return result
 
 
-def _joined(groups: Sequence[set[str]]) -> list[set[str]]:
+def _merge_groups(groups: Sequence[set[str]]) -> list[set[str]]:
     """Merge groups that share a member."""
     whole: list[set[str]] = []
     for group in groups:
@@ -325,7 +325,7 @@ def captive_streams(
 # Periods in which a retrofit may start: given turnaround windows and expected relinings.
 
 
-def in_given_window(
+def is_in_given_window(
     from_year: npt.ArrayLike, until_year: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike
 ) -> Mask:
     """Return [row, period] whether the period overlaps the window; a missing end (NaN) is open."""
@@ -335,7 +335,7 @@ def in_given_window(
     return ~((last < begin[:, None]) | (first > end[:, None]))
 
 
-def about_a_relining(
+def is_near_relining(
     relined: npt.ArrayLike,
     starts: npt.ArrayLike,
     n_years: npt.ArrayLike,
@@ -371,13 +371,13 @@ def may_start(
     stoves also start only near a relining of one of their furnaces.
     """
     of_plant = plants.set_index("plant")[["turnaround_from", "turnaround_until"]].reindex(streams["plant"])
-    allowed = in_given_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
+    allowed = is_in_given_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
     stoves = (streams["stream"] == STOVES) | streams["stream"].str.startswith(f"{STOVES} ")
     if not at_relining or not stoves.any():
         return allowed
     furnaces = running_furnaces(inputs)
     furnaces = furnaces[furnaces["status"] == "operating"].reset_index(drop=True)
-    meets = about_a_relining(
+    meets = is_near_relining(
         furnaces["relining_year"],
         starts,
         n_years,

@@ -28,12 +28,12 @@ from ccs_model.model.terms import (
     capex_mn,
     cost_terms,
     fund_groups,
-    inside,
+    is_in_province,
     linear_sum,
-    paid_by_tonne,
+    payments_by_tonne,
     reduced_kt,
-    scaled,
-    summed,
+    scale_terms,
+    sum_terms,
 )
 from ccs_model.problem import Problem
 
@@ -50,7 +50,7 @@ def add_payments(m: pyo.ConcreteModel, problem: Problem) -> None:
     total = Sum(m, problem)
     _add_funds(m, problem, total)
     _add_credits(m, problem, total)
-    _add_paid(m, problem, total)
+    _add_capped_payments(m, problem, total)
 
 
 def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
@@ -59,25 +59,27 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     capex = capex_mn(problem) if len(allocations) else {}
     group_of = {name: fund_groups(problem, name) for name in capex}
 
-    def paid(rows: pd.DataFrame, on: Sequence[int], factor: float = 1.0) -> Terms:
+    def payments(rows: pd.DataFrame, on: Sequence[int], factor: float = 1.0) -> Terms:
         return [(factor, m.spend_mn[name, year]) for name in rows["allocation"] for year in on]
 
-    def invested(on: Floats, group: str) -> Terms:
+    def capex_of_group(on: Floats, group: str) -> Terms:
         amounts = {name: (each * np.equal(group_of[name], group))[:, None] * on for name, each in capex.items()}
         return total.terms(amounts)
 
     @m.Constraint(list(dict.fromkeys(allocations["group"])), years)
     def funds_pay_what_is_spent(m: pyo.ConcreteModel, group: str, year: int) -> object:
         """Σ funds: spend[fund, group, year] ≤ Σ assets of the group built in the year: capex"""
-        spent = invested(np.equal(years, year).astype(float), group)
-        return linear_sum([*paid(allocations[allocations["group"] == group], [year]), *scaled(spent, -1.0)]) <= 0
+        spent = capex_of_group(np.equal(years, year).astype(float), group)
+        return (
+            linear_sum([*payments(allocations[allocations["group"] == group], [year]), *scale_terms(spent, -1.0)]) <= 0
+        )
 
     used = [name for name in funds.index if name in set(allocations["fund"])]
 
     @m.Constraint([name for name in used if np.isfinite(funds.at[name, "ceiling_mn"])])
     def fund_within_ceiling(m: pyo.ConcreteModel, fund: str) -> object:
         """Σ groups, years: spend ≤ ceiling of the fund"""
-        return linear_sum(paid(allocations[allocations["fund"] == fund], years)) <= funds.at[fund, "ceiling_mn"]
+        return linear_sum(payments(allocations[allocations["fund"] == fund], years)) <= funds.at[fund, "ceiling_mn"]
 
     shares = allocations["fund"].map(funds["share_max"]) if len(allocations) else allocations["fund"]
     limited = allocations[shares < 1].set_index("allocation")
@@ -86,11 +88,11 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     def fund_within_share(m: pyo.ConcreteModel, name: str, year: int) -> object:
         """spend ≤ share × Σ assets of the group built in the year: capex, for a loan or bond less grants"""
         group, share = str(limited.at[name, "group"]), float(funds.at[limited.at[name, "fund"], "share_max"])
-        spent = invested(np.equal(years, year).astype(float), group)
+        spent = capex_of_group(np.equal(years, year).astype(float), group)
         if limited.at[name, "kind"] != "grant":
             grants = allocations[(allocations["kind"] == "grant") & (allocations["group"] == group)]
-            spent += paid(grants, [year], -1.0)
-        return linear_sum([(1.0, m.spend_mn[name, year]), *scaled(spent, -share)]) <= 0
+            spent += payments(grants, [year], -1.0)
+        return linear_sum([(1.0, m.spend_mn[name, year]), *scale_terms(spent, -share)]) <= 0
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
@@ -107,7 +109,7 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         if problem.has_measures:
             amounts[BUILD] = reduced_kt(problem, now)
         cut = total.terms(amounts, routes=here)
-        return linear_sum([(1.0, m.credited_ktpa[plant, year]), *scaled(cut, -1.0)]) <= 0
+        return linear_sum([(1.0, m.credited_ktpa[plant, year]), *scale_terms(cut, -1.0)]) <= 0
 
     share = problem.accounts.surplus_band_share or 0.0
     emitted = problem.plants.set_index("plant")["baseline_ktpa"]
@@ -118,14 +120,14 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         return m.credited_ktpa[plant, year] <= share * float(emitted[plant])
 
 
-def _add_paid(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
+def _add_capped_payments(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     years = problem.years if problem.accounts.is_capped else ()
 
     @m.Constraint(years)
     def paid_for_tonnes_alone(m: pyo.ConcreteModel, year: int) -> object:
         """paid ≤ Σ years of the period: rate per t × tonnes captured or avoided"""
-        earned = total.terms({v: a * np.equal(problem.years, year) for v, a in paid_by_tonne(problem).items()})
-        return linear_sum([(1.0, m.paid_mn["all", year]), *scaled(earned, -1.0)]) <= 0
+        earned = total.terms({v: a * np.equal(problem.years, year) for v, a in payments_by_tonne(problem).items()})
+        return linear_sum([(1.0, m.paid_mn["all", year]), *scale_terms(earned, -1.0)]) <= 0
 
     @m.Constraint([0] if years else [])
     def paid_within_cap(m: pyo.ConcreteModel, _: int) -> object:
@@ -141,16 +143,16 @@ def spending_amounts(problem: Problem, last: int, province: str = "") -> dict[st
     started = np.less_equal(problem.years, last).astype(float)
     amounts = {name: each[:, None] * started for name, each in capex_mn(problem).items()}
     if problem.is_static:
-        amounts = dict(summed(cost_terms(problem)))
+        amounts = dict(sum_terms(cost_terms(problem)))
     if province:
-        amounts = {name: amount * inside(problem, name, province)[:, None] for name, amount in amounts.items()}
+        amounts = {name: amount * is_in_province(problem, name, province)[:, None] for name, amount in amounts.items()}
     if len(problem.accounts.allocations) and not problem.is_static:
         granted = problem.accounts.is_grant
         if province:
             groups = {
                 group
                 for name in capex_mn(problem)
-                for group in fund_groups(problem, name)[inside(problem, name, province) > 0]
+                for group in fund_groups(problem, name)[is_in_province(problem, name, province) > 0]
             }
             granted = granted * problem.accounts.allocations["group"].isin(groups).to_numpy()[:, None]
         amounts[SPEND] = -granted * started
@@ -163,24 +165,26 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     years = problem.years
     has_options = len(m.buildable) > 0
 
-    def until(last: int, province: str = "") -> LinearExpression:
+    def spending_until(last: int, province: str = "") -> LinearExpression:
         return total(spending_amounts(problem, last, province))
 
     @m.Constraint([years[-1]] if has_options and np.isfinite(problem.budget_mn) else [])
     def spending_within_budget(m: pyo.ConcreteModel, last: int) -> object:
         """Σ all assets, years: capex less grants ≤ budget; in a static year: all yearly costs ≤ budget"""
-        return until(last) <= problem.budget_mn
+        return spending_until(last) <= problem.budget_mn
 
     @m.Constraint([year for year in problem.cumulative_mn if has_options])
     def spending_within_cumulative_budget(m: pyo.ConcreteModel, year: int) -> object:
         """Σ all assets, years up to this one: capex less grants ≤ cumulative budget; unspent money carries over"""
-        return until(year) <= problem.cumulative_mn[year]
+        return spending_until(year) <= problem.cumulative_mn[year]
 
     # Without a plant of the province, its sites and pipelines still count.
     assets = tuple(capex_mn(problem))
-    there = [each for each in problem.province_budget_mn if any(inside(problem, name, each).any() for name in assets)]
+    there = [
+        each for each in problem.province_budget_mn if any(is_in_province(problem, name, each).any() for name in assets)
+    ]
 
     @m.Constraint(there if has_options else [])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
         """Σ assets in the province, years: capex less grants ≤ its budget; in a static year: their yearly costs"""
-        return until(years[-1], province) <= problem.province_budget_mn[province]
+        return spending_until(years[-1], province) <= problem.province_budget_mn[province]

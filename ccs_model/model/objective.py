@@ -27,7 +27,7 @@ from ccs_model.model.terms import (
     cost_terms,
     linear_sum,
     reduced_kt,
-    summed,
+    sum_terms,
 )
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target, period_sums
@@ -49,7 +49,7 @@ def npv_terms(problem: Problem, costs: Mapping[str, Term] | None = None) -> Mapp
     accounts = problem.accounts
     costs = cost_terms(problem) if costs is None else costs
     terms = {
-        name: Term(_times(term.on, -1.0), {key: -price for key, price in term.on_shortfall.items()})
+        name: Term(_scale_amounts(term.on, -1.0), {key: -price for key, price in term.on_shortfall.items()})
         for name, term in costs.items()
     }
     if accounts.credit_per_t.any():
@@ -96,7 +96,9 @@ def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term
     tax = accounts.tax_share
     untaxed = _NOT_YEARLY if accounts.paid_is_taxed else (*_NOT_YEARLY, "paid_mn")
     yearly = {name: term for name, term in costs.items() if not name.endswith("_capex_mn") and name not in untaxed}
-    income = summed({"costs": Term(_times(summed(yearly), -1.0)), "carbon": terms.get("carbon_mn", Term())})
+    income = sum_terms(
+        {"costs": Term(_scale_amounts(sum_terms(yearly), -1.0)), "carbon": terms.get("carbon_mn", Term())}
+    )
     factors = np.r_[problem.discount, problem.closing_discount]
     depreciated = accounts.depreciation_share @ factors
     book = accounts.book_share * problem.closing_discount
@@ -105,19 +107,19 @@ def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term
     if len(accounts.allocations):
         grants = accounts.is_grant
         depreciation[SPEND], book_value[SPEND] = -grants * depreciated, -grants * book
-    salvage = _times(costs["salvage_mn"].on, -1.0)
+    salvage = _scale_amounts(costs["salvage_mn"].on, -1.0)
     found = {
-        "tax_on_income_mn": Term(_times(income, -tax)),
-        "tax_of_depreciation_mn": Term(_times(depreciation, tax)),
-        "tax_on_salvage_mn": Term(_times(salvage, -tax)),
-        "tax_of_book_value_mn": Term(_times(book_value, tax)),
+        "tax_on_income_mn": Term(_scale_amounts(income, -tax)),
+        "tax_of_depreciation_mn": Term(_scale_amounts(depreciation, tax)),
+        "tax_on_salvage_mn": Term(_scale_amounts(salvage, -tax)),
+        "tax_of_book_value_mn": Term(_scale_amounts(book_value, tax)),
     }
     if "interest_mn" in terms:
-        found["tax_of_interest_mn"] = Term(_times(terms["interest_mn"].on, -tax))
+        found["tax_of_interest_mn"] = Term(_scale_amounts(terms["interest_mn"].on, -tax))
     return found
 
 
-def _times(amounts: Mapping[str, Floats], factor: float) -> dict[str, Floats]:
+def _scale_amounts(amounts: Mapping[str, Floats], factor: float) -> dict[str, Floats]:
     return {name: factor * amount for name, amount in amounts.items()}
 
 
@@ -135,8 +137,8 @@ def net_benefit_terms(problem: Problem) -> Mapping[str, Term]:
     terms = {}
     if accounts.damages is not None:
         rate = accounts.damages.rate["central"]
-        terms["damage_avoided_mn"] = abatement_value(problem.discounted_at(rate), accounts.damage_per_t)
-    for name, term in cost_terms(problem.discounted_at(accounts.social_discount_rate)).items():
+        terms["damage_avoided_mn"] = abatement_value(problem.with_discount_rate(rate), accounts.damage_per_t)
+    for name, term in cost_terms(problem.with_discount_rate(accounts.social_discount_rate)).items():
         if name not in TRANSFERS:
             terms[name] = Term({variable: -amount for variable, amount in term.on.items()})
     return terms
@@ -146,7 +148,7 @@ def abatement_value(problem: Problem, per_t: Floats) -> Term:
     """Return the value of all avoided tonnes at `per_t` [calendar], discounted at the problem's rate, in million."""
     per_kt = period_sums(per_t * problem.discount, problem.periods) / 1000.0
     years = problem.periods["n_years"].to_numpy(float)
-    tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != BUILD}
+    tonnes = {name: amount for name, amount in sum_terms(abatement_terms(problem)).items() if name != BUILD}
     value = {name: amount / years * per_kt for name, amount in tonnes.items()}
     if problem.has_measures:
         value[BUILD] = reduced_kt(problem, per_kt)
@@ -183,7 +185,7 @@ def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     def sum_of(terms: Mapping[str, Term]) -> object:
         prices = ((key, price) for term in terms.values() for key, price in term.on_shortfall.items())
-        return linear_sum([*total.terms(summed(terms)), *((price, m.shortfall_kt[key]) for key, price in prices)])
+        return linear_sum([*total.terms(sum_terms(terms)), *((price, m.shortfall_kt[key]) for key, price in prices)])
 
     m.objective = pyo.Objective(expr=sum_of(objective.first(problem)), sense=objective.sense)
     m.tie_break = pyo.Objective(expr=sum_of(objective.second(problem)), sense=objective.second_sense)
@@ -219,17 +221,17 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ options of the group, in the year: avoided ≥ required tonnes − shortfall"""
-        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+        return _require_amount(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint([target.key for target in problem.targets if target.year is None])
     def cumulative_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ options of the group, years: years × avoided ≥ tonnes − shortfall"""
-        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+        return _require_amount(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint(list(problem.share_of_avoided_min))
     def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
         """Σ options of the group: avoided ≥ share × Σ all options: avoided, over the horizon"""
-        return _at_least(m, total.terms(surplus_of(problem, group)), "", 0.0)
+        return _require_amount(m, total.terms(surplus_of(problem, group)), "", 0.0)
 
 
 def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
@@ -263,7 +265,7 @@ def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
     return amounts
 
 
-def _at_least(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
+def _require_amount(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
     if key in m.shortfall_kt:
         amount = [*amount, (1.0, m.shortfall_kt[key])]
     if not amount:

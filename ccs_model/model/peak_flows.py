@@ -18,7 +18,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, REVERSE
-from ccs_model.model.terms import Terms, linear_sum, scaled
+from ccs_model.model.terms import Terms, linear_sum, scale_terms
 from ccs_model.model.transport import capacity_built, captured_at_nodes, ends_of_links, nodes_of_units
 from ccs_model.problem import Problem
 
@@ -66,7 +66,7 @@ def add_peak_flows(m: pyo.ConcreteModel, problem: Problem) -> None:
         terms += [(-rate[site], m.wells[site, each]) for each in problem.years[: problem.years.index(year) + 1]]
         return linear_sum(terms) <= 0
 
-    ratios = _above_per_mean(problem)
+    ratios = _above_mean_ratios(problem)
     _tie_to_mean(m, problem, years, ratios)
     roads = network.links.loc[network.links["kind"] == "truck", ["link", "node_a", "node_b"]]
     if len(roads) and years:
@@ -144,7 +144,7 @@ def _add_roads(
         key = start_of[link], year
         _, most = ratios.get(key, (0.0, 0.0))
         mean = [(1.0, m.forward_ktpa[link, year]), *curtailed_at.get(key, ())] if most else []
-        return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *scaled(mean, -most)]) <= 0
+        return linear_sum([(1.0, m.above_mean_forward_ktpa[link, year]), *scale_terms(mean, -most)]) <= 0
 
     def peak_by_road(m: pyo.ConcreteModel, links: list[str], year: int) -> Terms:
         return [(1.0, flow[link, year]) for link in links for flow in (m.forward_ktpa, m.above_mean_forward_ktpa)]
@@ -186,7 +186,7 @@ def _above_mean_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[s
     return found
 
 
-def _above_per_mean(problem: Problem) -> dict[tuple[str, int], tuple[float, float]]:
+def _above_mean_ratios(problem: Problem) -> dict[tuple[str, int], tuple[float, float]]:
     """Smallest and largest ratio of above mean to mean of the options at each node and year in which they may work."""
     assert problem.network is not None
     routes, mean = problem.routes, problem.delivered_ktpa[:, None, None] * problem.running_share

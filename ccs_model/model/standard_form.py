@@ -32,7 +32,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     """
     # Python's collector would go through all of the model again and again.
     with PauseGC(), fixed_values_as_bounds(model):
-        matrix = _compiled(model)
+        matrix = _compile_matrix(model)
     validate_finite(matrix)
     return matrix
 
@@ -43,7 +43,7 @@ def added_components(matrix: Matrix) -> tuple[str, ...]:
     return tuple(name for name in names if name not in CONSTRAINTS and name not in VARIABLES)
 
 
-def _compiled(model: pyo.ConcreteModel) -> Matrix:
+def _compile_matrix(model: pyo.ConcreteModel) -> Matrix:
     objectives = list(model.component_data_objects(pyo.Objective))
     inactive = [objective for objective in objectives if not objective.active]
     for objective in inactive:
@@ -107,7 +107,7 @@ class AsBuilt:
 
 def remember(m: pyo.ConcreteModel) -> None:
     """Remember the model as it was built."""
-    setattr(m, _BUILT, _as_built(m))
+    setattr(m, _BUILT, _record_model(m))
 
 
 def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
         for each in m.component_data_objects(pyo.Var)
         if each.fixed and each.value is None
     )
-    now = _as_built(m)
+    now = _record_model(m)
     issues = [
         Issue("the model", f"constraint {name} was changed, deactivated or deleted, in part or in full", _CHANGE)
         for name, rows in built.rows.items()
@@ -163,7 +163,7 @@ def fixed_values_as_bounds(m: pyo.ConcreteModel) -> Iterator[None]:
             each.fix(each.value)
 
 
-def _as_built(m: pyo.ConcreteModel) -> AsBuilt:
+def _record_model(m: pyo.ConcreteModel) -> AsBuilt:
     # A copy of the model has its variables in the same order, so that places stand for them.
     places = {id(each): at for at, each in enumerate(m.component_data_objects(pyo.Var, descend_into=False))}
     return AsBuilt(

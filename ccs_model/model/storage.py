@@ -18,7 +18,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.model.names import BUILD, CAPTURED
-from ccs_model.model.terms import Sum, Terms, linear_sum, scaled
+from ccs_model.model.terms import Sum, Terms, linear_sum, scale_terms
 from ccs_model.problem import Problem
 
 
@@ -54,12 +54,12 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     m.injected_ktpa = pyo.Var(stores["store"].tolist(), years, domain=pyo.NonNegativeReals)
     pays = {site: sites.at[site, "eor_max_ktpa"] for site in here if sites.at[site, "eor_revenue_per_t"] > 0}
     m.paid_for_oil_ktpa = pyo.Var(
-        list(pays), years, domain=pyo.NonNegativeReals, bounds=lambda m, site, year: (0, _or_none(pays[site]))
+        list(pays), years, domain=pyo.NonNegativeReals, bounds=lambda m, site, year: (0, _finite_or_none(pays[site]))
     )
     if problem.obligation_yr > 0:
         m.obligation_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)
 
-    def injected(site: str, year: int) -> Terms:
+    def injection(site: str, year: int) -> Terms:
         return [(1.0, m.injected_ktpa[store, year]) for store in problem.stores_at[site]]
 
     @m.Constraint(here)
@@ -79,7 +79,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ steps: injected ≤ injectivity of a well × Σ so far: wells"""
         drilled: Terms = [(-injectivity[site], m.wells[site, before]) for before in years[: years.index(year) + 1]]
-        return linear_sum(injected(site, year) + drilled) <= 0
+        return linear_sum(injection(site, year) + drilled) <= 0
 
     fill = problem.max_fill_share / (problem.scenario.storage_life_yr if problem.is_static else 1.0)
     n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
@@ -94,7 +94,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
         """Σ steps, years: years × injected + obligation stored ≤ capacity × fill share"""
         room = float(sites.at[site, "capacity_kt"]) * fill
-        terms: Terms = [(float(n_years[year]) * c, v) for year in years for c, v in injected(site, year)]
+        terms: Terms = [(float(n_years[year]) * c, v) for year in years for c, v in injection(site, year)]
         if problem.obligation_yr > 0:
             terms.append((1.0, m.obligation_stored_kt[site]))
         return linear_sum(terms) <= room
@@ -108,14 +108,14 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(list(pays), years)
     def oil_is_paid_for_what_is_injected(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """paid for oil ≤ Σ steps: injected"""
-        return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *scaled(injected(site, year), -1.0)]) <= 0
+        return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *scale_terms(injection(site, year), -1.0)]) <= 0
 
     static_room = {site: float(sites.at[site, "capacity_kt"]) * fill for site in here}
 
     @m.Constraint(here if problem.is_static else [], years)
     def a_used_site_is_open(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ steps: injected ≤ capacity ÷ storage life × opened"""
-        return linear_sum([*injected(site, year), (-static_room[site], m.opened[site, year])]) <= 0
+        return linear_sum([*injection(site, year), (-static_room[site], m.opened[site, year])]) <= 0
 
 
 def _useful_wells(sites: pd.DataFrame, site: str, most_ktpa: float) -> int:
@@ -124,7 +124,7 @@ def _useful_wells(sites: pd.DataFrame, site: str, most_ktpa: float) -> int:
     return most if rate <= 0 or math.isinf(most_ktpa) else min(most, math.ceil(most_ktpa / rate - 1e-9))
 
 
-def _or_none(amount: float) -> float | None:
+def _finite_or_none(amount: float) -> float | None:
     return float(amount) if math.isfinite(amount) else None
 
 

@@ -49,7 +49,7 @@ def linear_sum(terms: Terms) -> LinearExpression:
     )
 
 
-def scaled(terms: Terms, factor: float) -> Terms:
+def scale_terms(terms: Terms, factor: float) -> Terms:
     """Return the terms times a factor."""
     return [(factor * coefficient, variable) for coefficient, variable in terms]
 
@@ -123,7 +123,7 @@ class Term:
     on_shortfall: Mapping[str, float] = field(default_factory=dict)
 
 
-def summed(terms: Mapping[str, Term]) -> dict[str, Floats]:
+def sum_terms(terms: Mapping[str, Term]) -> dict[str, Floats]:
     """Return the sum of all terms' coefficients by variable."""
     total: dict[str, Floats] = {}
     for term in terms.values():
@@ -152,19 +152,19 @@ def salvage_mn(problem: Problem) -> dict[str, Floats]:
     """
     routes = problem.routes
 
-    def of(life_yr: pd.Series | Floats, *amounts: pd.Series | Floats) -> Floats:
+    def salvage_value(life_yr: pd.Series | Floats, *amounts: pd.Series | Floats) -> Floats:
         return np.asarray(sum(amounts), dtype=float)[:, None] * problem.salvage_of(life_yr)
 
     found = {
         BUILD: routes["capture_capex_mn"].to_numpy(float)[:, None] * problem.salvage_share
-        + of(routes["pipe_life_yr"], routes["pipe_capex_mn"])
-        + of(routes["storage_life_yr"], routes["site_capex_mn"], routes["well_capex_mn"])
+        + salvage_value(routes["pipe_life_yr"], routes["pipe_capex_mn"])
+        + salvage_value(routes["storage_life_yr"], routes["site_capex_mn"], routes["well_capex_mn"])
     }
     if problem.network is not None:
         capex, sites = capex_mn(problem), problem.sites["life_yr"]
         built = problem.network.lines["life_yr"].to_numpy(float)[problem.network.built]
-        found |= {name: of(built, capex[name]) for name in (PIPE, ADDED_CAPACITY)}
-        found |= {name: of(sites, capex[name]) for name in (OPENED, WELLS)}
+        found |= {name: salvage_value(built, capex[name]) for name in (PIPE, ADDED_CAPACITY)}
+        found |= {name: salvage_value(sites, capex[name]) for name in (OPENED, WELLS)}
     return found
 
 
@@ -221,12 +221,12 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
         for name, yearly in STORAGE_YEARLY.items():
             terms[name] = Term({BUILD: column(yearly) * running_weight})
         for name in ("closure_mn", "post_injection_mn"):
-            terms[name] = Term({BUILD: np.broadcast_to(column(name) * closing(problem), storage_capital.shape)})
+            terms[name] = Term({BUILD: np.broadcast_to(column(name) * closing_weight(problem), storage_capital.shape)})
     else:
         for name, term in _network_terms(problem).items():
             terms[name] = Term({**terms[name].on, **term.on}) if name in terms else term
     if problem.accounts.pays:
-        terms["paid_mn"] = Term(_paid(problem))
+        terms["paid_mn"] = Term(_policy_payments(problem))
     if problem.shortfall_per_t is not None and problem.targets:
         price = {target.key: problem.shortfall_per_t / 1000.0 * _weight(problem, target) for target in problem.targets}
         terms["shortfall_mn"] = Term(on_shortfall=MappingProxyType(price))
@@ -239,7 +239,7 @@ STORAGE_YEARLY = {
 }  # fmt: skip
 
 
-def closing(problem: Problem) -> float:
+def closing_weight(problem: Problem) -> float:
     """Return the weight of money paid when the horizon ends; none in a static year."""
     return 0.0 if problem.is_static else problem.closing_discount
 
@@ -278,14 +278,14 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
         },
         "storage_mn": Term({INJECTED: column(stores, "variable_per_t") / 1000.0 * flow_weight}),
         **{
-            name: Term({OPENED: np.broadcast_to(column(sites, name) * closing(problem), site_capital.shape)})
+            name: Term({OPENED: np.broadcast_to(column(sites, name) * closing_weight(problem), site_capital.shape)})
             for name in ("closure_mn", "post_injection_mn")
         },
         "oil_revenue_mn": Term({PAID_FOR_OIL: -column(sites, "eor_revenue_per_t") / 1000.0 * flow_weight}),
     }
 
 
-def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, Floats]:
+def payments_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, Floats]:
     """Return policy payments per 1 kt/y, by variable, in million: Σ over the period's years of rate × `by_year`.
 
     Payments that depend on the start of a unit leave out the CO₂ of shared pipes, which belong to no unit.
@@ -305,10 +305,10 @@ def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, 
     return paid
 
 
-def _paid(problem: Problem) -> dict[str, Floats]:
+def _policy_payments(problem: Problem) -> dict[str, Floats]:
     """Policy payments as negative cost."""
     if not problem.accounts.is_capped:
-        return {name: -amount for name, amount in paid_by_tonne(problem, problem.discount).items()}
+        return {name: -amount for name, amount in payments_by_tonne(problem, problem.discount).items()}
     # Capped payments of a period are spread evenly over its years with a payment.
     pays = problem.accounts.paying_years
     years = period_sums(pays.astype(float), problem.periods)
@@ -316,7 +316,7 @@ def _paid(problem: Problem) -> dict[str, Floats]:
     return {PAID: -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
 
 
-def inside(problem: Problem, variable: str, province: str) -> Floats:
+def is_in_province(problem: Problem, variable: str, province: str) -> Floats:
     """Return [id] 1 for assets in the province or in China (plants, western ends of links, sites), else 0."""
     return are_in_area(provinces_of(problem, variable), province).astype(float)
 

@@ -20,7 +20,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ccs_model.model.retrofits import captured_at_full_load
-from ccs_model.model.terms import Terms, linear_sum, scaled
+from ccs_model.model.terms import Terms, linear_sum, scale_terms
 from ccs_model.problem import Problem
 
 
@@ -127,7 +127,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     def only_what_is_captured_there_goes_by_road(m: pyo.ConcreteModel, node: str, year: int) -> object:
         """Σ roads from the node: forward ≤ Σ captured at the node"""
         terms: Terms = [(1.0, m.forward_ktpa[link, year]) for link in leaving_by_road[node]]
-        return linear_sum([*terms, *scaled(sent.get((node, year), []), -1.0)]) <= 0
+        return linear_sum([*terms, *scale_terms(sent.get((node, year), []), -1.0)]) <= 0
 
     by_road = {node: [link for link in entering[node] if link in roads] for node in stores_at}
 
@@ -300,7 +300,7 @@ def _add_obligation(m: pyo.ConcreteModel, problem: Problem) -> None:
     def obligation_by_road_is_captured_there(m: pyo.ConcreteModel, node: str) -> object:
         """Σ roads from the node: later forward ≤ Σ obligation at the node"""
         terms: Terms = [(1.0, m.obligation_forward_kt[link]) for link in roads_from[node]]
-        return linear_sum([*terms, *scaled(obligation.get(node, []), -1.0)]) <= 0
+        return linear_sum([*terms, *scale_terms(obligation.get(node, []), -1.0)]) <= 0
 
     @m.Constraint([node for node, found in roads_to.items() if found])
     def obligation_by_road_is_stored_there(m: pyo.ConcreteModel, node: str) -> object:

@@ -31,7 +31,7 @@ from ccs_model.model.names import (
     SPEND,
     WELLS,
 )
-from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, paid_by_tonne, salvage_mn
+from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, payments_by_tonne, salvage_mn
 from ccs_model.plan.cost_sharing import Sharing, normalise_rows
 from ccs_model.plan.decisions import Point, sum_by_name
 from ccs_model.problem import Problem
@@ -317,7 +317,7 @@ class Split:
     def _entitlements(self) -> Floats:
         """[plant, period] policy payments without the cap."""
         values = self.point.values
-        parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
+        parts = [self(name, amount * values[name]) for name, amount in payments_by_tonne(self.point.problem).items()]
         return np.maximum(sum(parts), 0.0)
 
     @cached_property

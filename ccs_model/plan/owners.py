@@ -26,7 +26,7 @@ from ccs_model.economics.investment import (
 from ccs_model.economics.policy import trading_rules
 from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.objective import npv_terms
-from ccs_model.model.terms import capex_mn, summed
+from ccs_model.model.terms import capex_mn, sum_terms
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.money import Split, items_of, period_positions, spread_at_start, spread_yearly
@@ -176,7 +176,7 @@ class Owners:
         problem = self.point.problem
         values = self.point.values
         total = np.zeros(len(self.split.plants))
-        for variable, amount in summed(npv_terms(problem)).items():
+        for variable, amount in sum_terms(npv_terms(problem)).items():
             total += self.split(variable, amount * values[variable]).sum(axis=1)
         return total
 

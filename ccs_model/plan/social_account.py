@@ -44,7 +44,7 @@ def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
     # Loans are netted, since drawings and repayments would inflate both benefits and costs.
     worth["loans_mn"] = fsum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
-    social = problem.discounted_at(rate)
+    social = problem.with_discount_rate(rate)
     # Salvage value depends on the discount rate of the account; its tax is that of the owners' account.
     found = breakdown({"salvage_mn": cost_terms(social)["salvage_mn"]}, point.values, {})
     rows = [row for row in rows if row[0] != "salvage_mn"]
@@ -61,7 +61,7 @@ def damages_avoided_mn(point: Point) -> dict[str, float]:
         return dict.fromkeys(("central", "low", "high"), 0.0)
     terms = {
         end: abatement_value(
-            problem.discounted_at(damages.rate[end]),
+            problem.with_discount_rate(damages.rate[end]),
             # The central path may be scaled by an uncertain parameter.
             problem.accounts.damage_per_t if end == "central" else per_t,
         )
@@ -92,7 +92,7 @@ def social_totals(
     if stakeholders is None or ledger is None:
         return dict.fromkeys(SOCIAL_TOTALS)
     problem, accounts = point.problem, point.problem.accounts
-    social = problem.discounted_at(accounts.social_discount_rate)
+    social = problem.with_discount_rate(accounts.social_discount_rate)
     accounts_of = stakeholders.set_index("stakeholder")
     ratio = float(accounts_of.at["society", "benefit_cost_ratio"])
     net = {who: float(accounts_of.at[who, "npv_mn"]) for who in ("owners", "public purse", "financiers")}

@@ -67,7 +67,7 @@ class Calibrated:
         return None if record is None else record["reported_abatement_share"]
 
 
-def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
+def calibration_of(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     """Return the calibration of the scenario, or None. Raises InputError or FileError for an invalid file."""
     path = calibration_file(scenario)
     if path is None:
@@ -94,7 +94,13 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
         if not 0.0 < share <= 1.0:
             raise InputError([Issue(where, f"a {name} share of {share:g} is not possible", _HINT)])
     return Calibrated(
-        requested.use, requested.preset, delivered, deployment, requested.ceiling, fit, _beside(fits, requested.preset)
+        requested.use,
+        requested.preset,
+        delivered,
+        deployment,
+        requested.ceiling,
+        fit,
+        _comparison_preset(fits, requested.preset),
     )
 
 
@@ -138,7 +144,7 @@ def _shipped_shares(inputs: Inputs, use: str, classes: pd.Series, province: pd.S
     return pd.Series(table[column].reindex(keys).to_numpy(float), index=classes.index)
 
 
-def _beside(fits: Mapping[str, Any], preset: str) -> tuple[str, float]:
+def _comparison_preset(fits: Mapping[str, Any], preset: str) -> tuple[str, float]:
     """The preset to compare with, and its median; that of a file without it is the preset itself."""
     other = SHIPPED_PRESET if preset == INSTALLED else INSTALLED
     name = other if other in fits else preset

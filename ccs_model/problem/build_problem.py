@@ -18,21 +18,21 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.user_tables import INVENTORIES
-from ccs_model.problem.applied_calibration import calibrated_by, delivery_of, deployment_ceilings
+from ccs_model.problem.applied_calibration import calibration_of, delivery_of, deployment_ceilings
 from ccs_model.problem.candidate_network import corridor_rows, validate_sites_reachable
 from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
 from ccs_model.problem.options import (
+    drop_dominated_options,
     options_of,
     own_pipe_routes,
     shared_routes,
     streams_of,
     waste_heat_of,
     with_notes,
-    without_dominated,
 )
 from ccs_model.problem.owner_accounts import accounts_of
-from ccs_model.problem.problem import Problem, Target, calendar, in_group, paid_share, periods_of
+from ccs_model.problem.problem import Problem, Target, calendar, is_in_group, paid_share, periods_of
 from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
 from ccs_model.problem.starts import Starts, name_without_vintage, starts_of
 from ccs_model.problem.storage_sites import sites_of, stores_of
@@ -129,10 +129,10 @@ def build_problem(
     level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
     raise_issues([*name_issues(scenario, inputs), *amount_issues(scenario, inputs)])
-    calibrated = calibrated_by(scenario, inputs)
+    calibrated = calibration_of(scenario, inputs)
     plants, streams = _plants_and_streams(scenario, inputs)
     if plants.empty:
-        raise InputError([_without_plants(scenario)])
+        raise InputError([_no_plants_issue(scenario)])
     periods = periods_of(scenario)
     candidates = plants[plants["is_candidate"]]
     options = options_of(scenario, inputs, level, streams[streams["plant"].isin(candidates["plant"])], candidates)
@@ -154,7 +154,7 @@ def build_problem(
         corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
     # Factors differ by kind of cost, and may reverse a dominance.
     if not keep_dominated and scenario.costs == Costs():
-        kept = without_dominated(scenario, inputs, level, routes, periods)["route"]
+        kept = drop_dominated_options(scenario, inputs, level, routes, periods)["route"]
         named = {name_without_vintage(name) for name in scenario.plants.committed}
         is_named = routes["route"].map(name_without_vintage).isin(named) if named else False
         routes = routes[routes["route"].isin(kept) | is_named].reset_index(drop=True)
@@ -164,7 +164,7 @@ def build_problem(
     excluded = None
     if len(left_out) and calibrated is not None and calibrated.has_ceiling:
         excluded = options_of(scenario, inputs, level, streams[streams["plant"].isin(left_out["plant"])], left_out)
-    plants = _without_dead_ends(scenario, plants, options, routes, starts, unlinked)
+    plants = _mark_dead_ends(scenario, plants, options, routes, starts, unlinked)
     shared = set() if network is None else set(sites["province"][sites["site"].isin(network.node_of_site)])
     _validate_groups(scenario, plants, shared)
     targets = _targets_of(scenario, plants)
@@ -307,7 +307,7 @@ def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
     )
 
 
-def _without_dead_ends(
+def _mark_dead_ends(
     scenario: Scenario,
     plants: pd.DataFrame,
     options: pd.DataFrame,
@@ -355,21 +355,21 @@ def _with_cost_factors(problem: Problem) -> Problem:
     om_per_capex = costs.om_factor / costs.capex_factor
     network = problem.network
     if network is not None:
-        lines = _scaled(network.lines, _LINES, costs)
+        lines = _scale_columns(network.lines, _LINES, costs)
         network = replace(network, lines=lines.assign(om_share=lines["om_share"] * om_per_capex))
     tables = {
         name: table.assign(fixed_om_share=table["fixed_om_share"] * om_per_capex)
         for name, table in (
-            ("options", _scaled(problem.options, _OPTIONS, costs)),
-            ("routes", _scaled(problem.routes, _ROUTES, costs)),
+            ("options", _scale_columns(problem.options, _OPTIONS, costs)),
+            ("routes", _scale_columns(problem.routes, _ROUTES, costs)),
         )
     }
     stores, power = problem.stores, problem.line_power_per_t
     return replace(
         problem,
         **tables,
-        sites=_scaled(problem.sites, _SITES, costs),
-        stores=None if stores is None else _scaled(stores, {_OM: ("variable_per_t",)}, costs),
+        sites=_scale_columns(problem.sites, _SITES, costs),
+        stores=None if stores is None else _scale_columns(stores, {_OM: ("variable_per_t",)}, costs),
         network=network,
         cost_per_t=MappingProxyType(
             {name: cost * getattr(costs, _COSTS_PER_T[name]) for name, cost in problem.cost_per_t.items()}
@@ -378,7 +378,7 @@ def _with_cost_factors(problem: Problem) -> Problem:
     )
 
 
-def _scaled(table: pd.DataFrame, columns: Mapping[str, tuple[str, ...]], costs: Costs) -> pd.DataFrame:
+def _scale_columns(table: pd.DataFrame, columns: Mapping[str, tuple[str, ...]], costs: Costs) -> pd.DataFrame:
     """The table with its columns multiplied by their factor."""
     changed = {
         name: table[name].astype(float) * getattr(costs, factor) for factor, names in columns.items() for name in names
@@ -393,7 +393,7 @@ def _targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     """Return all targets of the scenario in tonnes, sorted by key."""
     found = []
     for key, group, cut in scenario.targets.abatement_targets():
-        baseline = float(plants.loc[in_group(plants, group), "baseline_ktpa"].sum())
+        baseline = float(plants.loc[is_in_group(plants, group), "baseline_ktpa"].sum())
         for year, share in cut.abatement_share.items():
             found.append(Target(f"{key}.abatement_share.{year}", group, year, share * baseline, baseline))
         for year, required in cut.avoided_ktpa.items():
@@ -430,7 +430,7 @@ def _validate_reachable_targets(problem: Problem) -> None:
         raise InfeasibleError(unreachable)
 
 
-def _without_plants(scenario: Scenario) -> Issue:
+def _no_plants_issue(scenario: Scenario) -> Issue:
     """What is wrong with a scenario that no operating plant belongs to."""
     chosen = scenario.plants
     where = f" in {', '.join(chosen.provinces)}" if chosen.provinces else ""

@@ -147,7 +147,7 @@ def _clusters(places: pd.DataFrame, diameter_km: float) -> Ints:
         return np.zeros(len(places), dtype=np.int64)
     from scipy.cluster.hierarchy import fcluster, linkage  # takes 0.2 s, and only a shared network needs it
 
-    xy = _flat(places["lat_deg"].to_numpy(float), places["lon_deg"].to_numpy(float))
+    xy = _flat_coordinates(places["lat_deg"].to_numpy(float), places["lon_deg"].to_numpy(float))
     return np.asarray(fcluster(linkage(xy, "complete"), diameter_km, "distance"), dtype=np.int64)
 
 
@@ -170,31 +170,35 @@ def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
     lat, lon = nodes["lat_deg"].to_numpy(float), nodes["lon_deg"].to_numpy(float)
     if n < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    planar = _delaunay(_flat(lat, lon))
+    planar = _delaunay_edges(_flat_coordinates(lat, lon))
     tree = _spanning_tree(planar, lat, lon, n)
     far = distances_km(nodes, nodes)
     np.fill_diagonal(far, np.inf)
-    kept = [tree, _pruned(planar, far, radii), _nearest(far, np.arange(n), np.arange(n), radii.n_neighbours)]
+    kept = [
+        tree,
+        _prune_detours(planar, far, radii),
+        _nearest_pairs(far, np.arange(n), np.arange(n), radii.n_neighbours),
+    ]
     is_site = (nodes["kind"] == "site").to_numpy()
     at_plants, at_sites = np.flatnonzero(nodes["kind"] == "plant"), np.flatnonzero(is_site)
-    kept.append(_nearest(far, at_plants, at_sites, radii.n_direct_sites))
-    pairs = _each_once(np.concatenate(kept))
+    kept.append(_nearest_pairs(far, at_plants, at_sites, radii.n_direct_sites))
+    pairs = _unique_pairs(np.concatenate(kept))
     return pairs[far[pairs[:, 0], pairs[:, 1]] <= radii.link_max_km]
 
 
-def _flat(lat: Floats, lon: Floats) -> Floats:
+def _flat_coordinates(lat: Floats, lon: Floats) -> Floats:
     """Coordinates in km east and north of the mean parallel, accurate enough to find neighbours."""
     middle = np.radians(np.mean(lat))
     return np.column_stack([(lon - np.mean(lon)) * 111.195 * np.cos(middle), lat * 111.195])
 
 
-def _each_once(pairs: Ints) -> Ints:
+def _unique_pairs(pairs: Ints) -> Ints:
     ordered = np.sort(pairs.reshape(-1, 2), axis=1)
     ordered = ordered[ordered[:, 0] != ordered[:, 1]]
     return np.unique(ordered, axis=0).astype(np.int64)
 
 
-def _delaunay(xy: Floats) -> Ints:
+def _delaunay_edges(xy: Floats) -> Ints:
     """Edges of the triangulation; all pairs if there are too few points or all lie on a line."""
     n = len(xy)
     if n >= 4:
@@ -204,7 +208,7 @@ def _delaunay(xy: Floats) -> Ints:
             pass
         else:
             edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]])
-            return _each_once(edges.astype(np.int64))
+            return _unique_pairs(edges.astype(np.int64))
     first, second = np.triu_indices(n, 1)
     return np.column_stack([first, second]).astype(np.int64)
 
@@ -217,14 +221,14 @@ def _spanning_tree(edges: Ints, lat: Floats, lon: Floats, n: int) -> Ints:
     return np.column_stack([tree.row, tree.col]).astype(np.int64)
 
 
-def _pruned(edges: Ints, far: Floats, radii: SearchRadii) -> Ints:
+def _prune_detours(edges: Ints, far: Floats, radii: SearchRadii) -> Ints:
     """Edges without a detour over one other node that is hardly longer."""
     straight = far[edges[:, 0], edges[:, 1]]
     round_about = (far[edges[:, 0]] + far[edges[:, 1]]).min(axis=1)
     return edges[round_about > radii.prune_factor * straight]
 
 
-def _nearest(far: Floats, rows: Ints, columns: Ints, n: int) -> Ints:
+def _nearest_pairs(far: Floats, rows: Ints, columns: Ints, n: int) -> Ints:
     """Each of `rows` with its n nearest of `columns`."""
     n = min(n, len(columns))
     if not n or not len(rows):

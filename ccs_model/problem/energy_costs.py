@@ -66,20 +66,20 @@ class Priced:
         self.capture_power_t_per_t = power_co2_t_per_t(capture_kwh, mean_kg)
         self.booster_power_t_per_t = power_co2_t_per_t(booster_kwh, mean_kg)
 
-        def flat(name: str) -> np.ndarray:
+        def constant_price(name: str) -> np.ndarray:
             """A constant yearly price."""
             return np.broadcast_to(routes[name].to_numpy(float)[:, None], power_per_kwh.shape)
 
         self.cost_per_t = {
-            "capture_variable_om": flat("variable_om_per_t"),
+            "capture_variable_om": constant_price("variable_om_per_t"),
             "heat": heat * steam_per_gj,
             "capture_power": capture_kwh * power_per_kwh,
             "pipe_power": booster_kwh * power_per_kwh,
-            "storage": flat("injection_cost_per_t"),
+            "storage": constant_price("injection_cost_per_t"),
         }
         # Only oil fields at the end of own pipes pay by option; those of a shared network pay by site.
         if (routes["eor_revenue_per_t"] > 0).any():
-            self.cost_per_t["oil_revenue"] = -flat("eor_revenue_per_t")
+            self.cost_per_t["oil_revenue"] = -constant_price("eor_revenue_per_t")
 
 
 def _steam_per_gj(steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: Ints) -> Floats:
@@ -130,7 +130,7 @@ def _validate_prices(
             hint = f"add rows to {table} in the folder that the scenario's `data:` names (one of the country, or of *, "
             hint += f"is enough for all {key}s), see docs/reference/own-tables.md"
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
-            if at_sea := _at_sea(inputs, key, str(name)):
+            if at_sea := _sea_hint(inputs, key, str(name)):
                 hint = at_sea
             row = f"row of {fuel}" if needs is burns else "row"
             where = (_cell_of(inputs, key, str(name)) if near else "") or table
@@ -139,7 +139,7 @@ def _validate_prices(
     raise_issues(sorted(issues))
 
 
-def _at_sea(inputs: Inputs, column: str, name: str) -> str:
+def _sea_hint(inputs: Inputs, column: str, name: str) -> str:
     """Hint on a plant of the user with this province or grid that lies in no country; empty without one."""
     for table in PLANTS:
         rows = inputs[table][inputs[table][column] == name]

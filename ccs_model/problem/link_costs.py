@@ -59,7 +59,7 @@ class Terrain:
             return np.ones(len(lat_a))
         along = np.linspace(0.0, 1.0, _N_SAMPLES)[:, None]
         lat, lon = lat_a + along * (lat_b - lat_a), lon_a + along * (lon_b - lon_a)
-        at = self.raster.at(lat, lon) if self.raster is not None else self._of_nearest(lat, lon)
+        at = self.raster.at(lat, lon) if self.raster is not None else self._nearest_multiplier(lat, lon)
         mean: Floats = at.mean(axis=0)
         return mean
 
@@ -70,7 +70,7 @@ class Terrain:
             marked = replace(self, raster=replace(self.raster, values=np.zeros_like(self.raster.values)))
         return bool((marked.factor(lat_a, lon_a, lat_b, lon_b) < 1.0).any())
 
-    def _of_nearest(self, lat: Floats, lon: Floats) -> Floats:
+    def _nearest_multiplier(self, lat: Floats, lon: Floats) -> Floats:
         """Multiplier of the nearest point, if it is within the diagonal of the points' grid.
 
         The cell width is the median distance between points; a single point applies everywhere.
@@ -118,7 +118,7 @@ def network_of(
         inputs.limit("hub_diameter_km"),
         int(inputs.limit("hub_plants_min")),
     )
-    sites = _within_radius(sites, candidates, inputs, scenario.storage.site_reach_km or inputs.limit("site_reach_km"))
+    sites = _sites_in_reach(sites, candidates, inputs, scenario.storage.site_reach_km or inputs.limit("site_reach_km"))
     nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
     _validate_ids("transport/hubs", "hub", inputs, nodes.loc[nodes["kind"] == "hub", "node"])
     node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
@@ -134,12 +134,12 @@ def network_of(
     links = pd.concat([made, given], ignore_index=True)
     links = links.sort_values("link", kind="stable").reset_index(drop=True)
     nodes = _with_grid(nodes, candidates, sites)
-    links = _measured(links, nodes, scenario, inputs)
+    links = _measure_links(links, nodes, scenario, inputs)
     pipes = pipe_costs_of(scenario, inputs, level)
     most_ktpa = max(_most_ktpa(options, sites, scenario, delivered_share), least_bound_ktpa)
     quoted = set(inputs["transport/line_costs"]["link"] + " | " + inputs["transport/line_costs"]["pipe"])
     lines = _sized_lines(links, pipes, _bounds(links, nodes, options, sites, node_of, most_ktpa), quoted)
-    lines = _with_least(_quoted(lines, links, inputs, level))
+    lines = _add_least_flows(_apply_quotes(lines, links, inputs, level))
     lines = pd.concat([lines, _existing_lines(links, pipes), _trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
     every = pd.concat([links, trucks], ignore_index=True).sort_values("link", kind="stable").reset_index(drop=True)
@@ -161,7 +161,7 @@ def _validate_ids(table: str, column: str, inputs: Inputs, ids: pd.Series) -> No
     )
 
 
-def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
+def _sites_in_reach(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
     """Sites that some plant could use at all: not too far from one, or at the end of a given link."""
     if candidates.empty or sites.empty:
         return sites.iloc[:0]
@@ -239,7 +239,7 @@ def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame, sites: pd.DataFram
     return nodes.assign(grid=nearest["grid"].to_numpy(object), grid_province=of_grid, province=province)
 
 
-def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+def _measure_links(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     """Links with straight_km, length_km (straight × detour, unless given) and cost factor (terrain, offshore)."""
     at = nodes.set_index("node")
     a, b = at.loc[links["node_a"]], at.loc[links["node_b"]]
@@ -418,7 +418,7 @@ def _sized_lines(links: pd.DataFrame, pipes: PipeCosts, most_ktpa: Floats, quote
     return lines.loc[offered, LINE_COLUMNS]
 
 
-def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+def _apply_quotes(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
     """Return pipe options with quoted costs from transport/line_costs.
 
     Quotes for links with an end outside the network are ignored; other quoted links must be candidates.
@@ -449,7 +449,7 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
     return lines.assign(**{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in _QUOTED})
 
 
-def _with_least(lines: pd.DataFrame) -> pd.DataFrame:
+def _add_least_flows(lines: pd.DataFrame) -> pd.DataFrame:
     """Add the flow from which each trend of a link is the cheapest.
 
     Trends beyond the largest flow of their link are dropped. Lines of a link are in the order of their sizes, which

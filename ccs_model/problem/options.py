@@ -13,11 +13,11 @@ from ccs_model.engineering.capture_units import (
     NO_FUEL,
     NO_VINTAGE,
     WASTE_HEAT,
-    by_start,
     capture_options,
     covered_rows,
     is_shared,
     shared_streams,
+    split_by_start,
     vintages,
     waste_heat_tj_pa,
 )
@@ -47,7 +47,7 @@ from ccs_model.scenario.fields import SOURCES
 _SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
 
 
-def without_dominated(
+def drop_dominated_options(
     scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, periods: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the options that no other one dominates; all of them with one heat source or minimum regional shares.
@@ -206,11 +206,11 @@ def options_of(
     options["variable_om_per_t"] = level.column(rows, "variable_om_per_t")
     options["given_co2_t_per_t"] = 0.0
     options = with_measure_costs(options, measures)
-    options = _without_idle_sharing(scenario, options)
+    options = _drop_idle_sharing(scenario, options)
     others = (measures_alone(streams, measures, options.columns), _given_options(inputs, level, candidates))
     options = pd.concat([options, *(each for each in others if len(each))], ignore_index=True)
     if scenario.pays_by_start:
-        options = by_start(options, scenario.starts)
+        options = split_by_start(options, scenario.starts)
     options["tasc_factor"] = tasc_factor(
         inputs["costs/build_up"], options["grade"].where(options["nameplate_ktpa"] > 0)
     )
@@ -240,7 +240,7 @@ def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     return vintages(table[requested & ready], scenario.starts)
 
 
-def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
+def _drop_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
     """Drop shared units that separate units dominate.
 
     Separate units dominate if they capture the same tonnes with no more cost and heat. Shared units stay if builds are
@@ -388,7 +388,7 @@ def own_pipe_routes(
     routes = options[~is_silent].merge(links, on="plant")
     routes.insert(0, "route", routes["option"].astype(str) + "@" + routes["site"].astype(str))
     routes = routes.sort_values("route", kind="stable").reset_index(drop=True)
-    own = pipe_costs_of(scenario, inputs, level).own(
+    own = pipe_costs_of(scenario, inputs, level).own_pipes(
         routes["nameplate_ktpa"], routes["length_km"], routes["cost_factor"]
     )
     routes = routes.assign(

@@ -53,18 +53,20 @@ class PipeCosts:
     law: pd.Series | None
     classes: pd.DataFrame
 
-    def own(self, flow_ktpa: npt.ArrayLike, length_km: npt.ArrayLike, cost_factor: npt.ArrayLike = 1.0) -> pd.DataFrame:
+    def own_pipes(
+        self, flow_ktpa: npt.ArrayLike, length_km: npt.ArrayLike, cost_factor: npt.ArrayLike = 1.0
+    ) -> pd.DataFrame:
         """Return one row a pipe: pipe, n_lines, capex_mn, om_mn_pa, kwh_per_t and life_yr, for nameplate flows."""
         flow, length, factor = np.broadcast_arrays(
             *(np.asarray(x, dtype=float) for x in (flow_ktpa, length_km, cost_factor))
         )
         if self.has_trends:
-            return self._own_of_trends(flow, length, factor)
+            return self._pipes_of_trends(flow, length, factor)
         if self.law is None:
-            return self._own_of_classes(flow, length, factor)
+            return self._pipes_of_classes(flow, length, factor)
         sizes, at = self.sizes, self.size_at(flow)
         counted = np.maximum(flow, float(sizes["included_ktpa"].iloc[0]))
-        capex = _law(self.law, counted) * length**self.length_exponent * factor
+        capex = _law_capex_mn(self.law, counted) * length**self.length_exponent * factor
         return pd.DataFrame(
             {
                 "pipe": sizes["pipe"].to_numpy(object)[at],
@@ -81,7 +83,7 @@ class PipeCosts:
         """Whether the sizes are linear trends, whose fixed cost includes no flow."""
         return self.law is None and bool((self.sizes["included_ktpa"] == 0).all())
 
-    def _own_of_trends(self, flow_ktpa: Floats, length_km: Floats, cost_factor: Floats) -> pd.DataFrame:
+    def _pipes_of_trends(self, flow_ktpa: Floats, length_km: Floats, cost_factor: Floats) -> pd.DataFrame:
         """The cheapest trend that carries the flow; beyond the largest trend, parallel lines of equal flow."""
         sizes = self.sizes
         largest = sizes["largest_ktpa"].to_numpy(float)
@@ -102,7 +104,7 @@ class PipeCosts:
             }
         )
 
-    def _own_of_classes(self, flow_ktpa: Floats, length_km: Floats, cost_factor: Floats) -> pd.DataFrame:
+    def _pipes_of_classes(self, flow_ktpa: Floats, length_km: Floats, cost_factor: Floats) -> pd.DataFrame:
         pipes, flow = self.classes, flow_tph(flow_ktpa)
         per_m, chosen, n_lines = pipe_cost(flow, pipes)
         om = pipes["fixed_om_per_tph_km_pa"].to_numpy(float)[chosen] * flow * length_km / 1e6
@@ -127,7 +129,7 @@ class PipeCosts:
         """Return fixed O&M per kt/y of existing pipes, operated like new ones of their capacity."""
         if self.law is None:
             return self.sizes["om_mn_per_km_per_ktpa"].to_numpy(float)[self.size_at(capacity_ktpa)] * length_km
-        capex = _law(self.law, capacity_ktpa) * length_km**self.length_exponent
+        capex = _law_capex_mn(self.law, capacity_ktpa) * length_km**self.length_exponent
         return capex * float(self.law["fixed_om_share"]) / capacity_ktpa
 
 
@@ -142,7 +144,7 @@ def pipe_costs_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> Pipe
     return PipeCosts(_sizes_of_trends(trends, level) if len(trends) else _sizes_of_classes(classes), 1.0, None, classes)
 
 
-def _law(law: pd.Series, flow_ktpa: npt.ArrayLike) -> Floats:
+def _law_capex_mn(law: pd.Series, flow_ktpa: npt.ArrayLike) -> Floats:
     """Capital in million for 1 km."""
     scale = np.asarray(flow_ktpa, dtype=float) / 1000.0
     return np.asarray(float(law["capex_mn"]) * scale ** float(law["flow_exponent"]))
@@ -168,13 +170,13 @@ def _sizes_of_law(law: pd.Series, table: pd.DataFrame) -> pd.DataFrame:
     """Sizes whose cost line meets the law at both ends of the size; the last has no end."""
     table = table.sort_values("smallest_ktpa", kind="stable").reset_index(drop=True)
     low, high = (table[name].to_numpy(float) for name in ("smallest_ktpa", "largest_ktpa"))
-    fixed = _law(law, low)
+    fixed = _law_capex_mn(law, low)
     return pd.DataFrame(
         {
             "pipe": table["pipe"],
             "fixed_mn_per_km": fixed,
             "included_ktpa": low,
-            "slope_mn_per_km_per_ktpa": (_law(law, high) - fixed) / (high - low),
+            "slope_mn_per_km_per_ktpa": (_law_capex_mn(law, high) - fixed) / (high - low),
             "largest_ktpa": np.r_[high[:-1], np.inf],
             "smallest_ktpa": 0.0,
             "om_mn_per_km_per_ktpa": 0.0,

@@ -53,7 +53,7 @@ class Target:
         return ".abatement_share." in self.key
 
 
-def in_group(table: pd.DataFrame, group: str) -> Mask:
+def is_in_group(table: pd.DataFrame, group: str) -> Mask:
     """Return a mask of the rows of a province or sector; all of them for ""."""
     here: Mask = ((table["province"] == group) | (table["sector"] == group) | (group == "")).to_numpy()
     return here
@@ -207,9 +207,9 @@ class Problem:
         """Discount factor of the first year after the horizon."""
         return float(discount_factor(self.discount_rate, self.horizon_end - self.first_year))
 
-    def discounted_at(self, discount_rate: float) -> Problem:
+    def with_discount_rate(self, discount_rate: float) -> Problem:
         """Return the same problem with money discounted at another rate."""
-        return replace(self, discount_rate=discount_rate, periods=weighed(self.periods, discount_rate))
+        return replace(self, discount_rate=discount_rate, periods=weigh_periods(self.periods, discount_rate))
 
     @property
     def reduced_ktpa(self) -> Floats:
@@ -318,7 +318,7 @@ class Problem:
 
     def routes_of(self, group: str) -> Mask:
         """Return a mask of the options of a province or sector; all of them for ""."""
-        return in_group(self.routes, group)
+        return is_in_group(self.routes, group)
 
     @property
     def money(self) -> str:
@@ -364,10 +364,10 @@ def periods_of(scenario: Scenario) -> pd.DataFrame:
     """Return year, n_years, flow_weight and capex_weight; the last period is as long as the one before."""
     starts = scenario.starts
     periods = pd.DataFrame({"year": starts, "n_years": [scenario.period_years(year) for year in starts]})
-    return weighed(periods, scenario.discount_rate)
+    return weigh_periods(periods, scenario.discount_rate)
 
 
-def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
+def weigh_periods(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
     """Return the periods with the weights of yearly flows and of capex at a discount rate."""
     first = int(periods["year"].iloc[0])
     factors = discount_factor(discount_rate, calendar(periods) - first)

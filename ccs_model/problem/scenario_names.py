@@ -55,11 +55,11 @@ def every_issue(
     """
     found = list(first.issues)
     with contextlib.suppress(*_CONSEQUENCES):
-        _find_more(read(path, allow_outside=allow_outside), build, allow_outside, found)
-    return InputError(_without_consequences(found, len(first.issues)))
+        _find_later_issues(read(path, allow_outside=allow_outside), build, allow_outside, found)
+    return InputError(_drop_consequences(found, len(first.issues)))
 
 
-def _find_more(
+def _find_later_issues(
     reading: Reading, build: Callable[[Scenario, Inputs], object], allow_outside: bool, found: list[Issue]
 ) -> None:
     try:
@@ -81,7 +81,7 @@ def _find_more(
         found += error.issues
 
 
-def _without_consequences(issues: Sequence[Issue], n_first: int) -> list[Issue]:
+def _drop_consequences(issues: Sequence[Issue], n_first: int) -> list[Issue]:
     """Return the issues without repeats, and without later ones on the row of one of the first."""
     kept: dict[tuple[str, str], Issue] = {}  # by line, since the problem does not know columns
     rows = {_row(issue.where) for issue in issues[:n_first]}
@@ -123,12 +123,12 @@ def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
     if requested.oil_fields != loaded.oil_fields:
         what = "the oil fields were not read" if requested.oil_fields else "the tables are with the oil fields"
         issues.append(Issue(requested.place_of_key("storage.oil_fields"), what, hint))
-    issues += _without_index(scenario, inputs)
+    issues += _index_issues(scenario, inputs)
     issues += _unused_oil_price(scenario, inputs)
     raise_issues(issues)
 
 
-def _without_index(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:
+def _index_issues(scenario: Scenario, inputs: Inputs) -> Iterator[Issue]:
     """Issues of a currency without a price index or exchange rate in the price year; every amount needs both."""
     deflators, rates, year = "indices/deflators", "indices/exchange_rates", scenario.price_year
     needed = [("currency", scenario.currency, deflators, year), ("currency", scenario.currency, rates, year)]

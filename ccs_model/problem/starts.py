@@ -81,8 +81,8 @@ def starts_of(
     if not scenario.transport.shared_trunklines:
         of_site |= starts < routes["site"].map(dict(scenario.storage.not_before)).fillna(0).to_numpy(float)[:, None]
     is_late = of_plant | of_site
-    in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
-    committed, is_replaced = _committed(scenario, plants, routes, periods, running)
+    in_time = _is_in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
+    committed, is_replaced = _committed_starts(scenario, plants, routes, periods, running)
     may = ((allowed & ~is_late & in_time) | committed) & ~is_replaced[:, None]
     may[committed.any(axis=1)] = committed[committed.any(axis=1)]
     return Starts(
@@ -98,7 +98,7 @@ def starts_of(
     )
 
 
-def _in_turnaround(
+def _is_in_turnaround(
     scenario: Scenario,
     inputs: Inputs,
     plants: pd.DataFrame,
@@ -129,7 +129,7 @@ def name_without_vintage(route: str) -> str:
     return _VINTAGE.sub("", route)
 
 
-def _committed(
+def _committed_starts(
     scenario: Scenario, plants: pd.DataFrame, routes: pd.DataFrame, periods: pd.DataFrame, running: Floats
 ) -> tuple[Mask, Mask]:
     """[route, start] the committed retrofits, and [route] whether a committed one takes a stream of the option."""

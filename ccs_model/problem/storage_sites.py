@@ -57,7 +57,7 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
         reservoir_class=reservoir_classes(sites),
         cost_class=cost_classes(sites),
         eor_revenue_per_t=level.column(sites, "eor_revenue_per_t").fillna(
-            _by_oil_price(sites, scenario, inputs, level)
+            _payment_by_oil_price(sites, scenario, inputs, level)
         ),
         additional_t_oil_per_t=sites["additional_t_oil_per_t"].fillna(0.0),
         eor_max_ktpa=sites["eor_max_ktpa"].fillna(np.inf),
@@ -89,7 +89,7 @@ def cost_classes(sites: pd.DataFrame) -> Objects:
     return np.where(is_gas_at_sea, "saline_offshore", reservoir_classes(sites)).astype(object)
 
 
-def _by_oil_price(sites: pd.DataFrame, scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.Series:
+def _payment_by_oil_price(sites: pd.DataFrame, scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.Series:
     """Return what an oil field pays per t of CO₂: additional oil × price × the share of its value paid for CO₂."""
     if sites["additional_t_oil_per_t"].isna().all():
         return pd.Series(0.0, index=sites.index)

@@ -38,9 +38,9 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_policy(problem),
         *_targets(problem),
         *_budgets(problem),
-        *_others(problem),
-        *_closing(problem),
-        *_outside(problem),
+        *_keys_of_other_kinds(problem),
+        *_closing_plants(problem),
+        *_names_outside_problem(problem),
         *_sites_without_budget(problem),
         *_sites_abroad(problem),
         *_links(problem),
@@ -59,7 +59,7 @@ def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]])
     return ()
 
 
-def _others(problem: Problem) -> Iterator[str]:
+def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
     """Keys of another kind of scenario."""
     scenario = problem.scenario
     nominal = any(fund.nominal_interest_rate is not None for fund in scenario.funds.values())
@@ -80,7 +80,7 @@ def _others(problem: Problem) -> Iterator[str]:
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
 
 
-def _closing(problem: Problem) -> Iterator[str]:
+def _closing_plants(problem: Problem) -> Iterator[str]:
     """Plants that may be retrofitted and close, in a representative year, which does not count that."""
     routes = problem.routes
     early = set(routes["plant"][routes["closing_year"] < problem.first_year + routes["life_yr"]])
@@ -101,7 +101,7 @@ def _value(scenario: Scenario, key: str) -> object:
     return found
 
 
-def _outside(problem: Problem) -> Iterator[str]:
+def _names_outside_problem(problem: Problem) -> Iterator[str]:
     """Plants and sites of the scenario that are not in the problem, and province budgets above the total."""
     scenario, budget = problem.scenario, problem.scenario.budget
     plants, sites = set(problem.plants["plant"]), set(problem.sites["site"])
@@ -229,10 +229,10 @@ def _technologies(problem: Problem) -> Iterator[str]:
             yield f"{place}: technology {name} is first on offer in {first:.0f}, after the last start in {last}"
         elif name in offered and name not in used and (place or "capture.technologies" in problem.scenario.places):
             at = place or place_of(problem.scenario, "capture.technologies")
-            yield f"{at}: technology {name} has no option, since {_why_no_option(problem, rows.iloc[k])}"
+            yield f"{at}: technology {name} has no option, since {_missing_option_reason(problem, rows.iloc[k])}"
 
 
-def _why_no_option(problem: Problem, technology: pd.Series) -> str:
+def _missing_option_reason(problem: Problem, technology: pd.Series) -> str:
     """Why a technology that the scenario names suits no stream."""
     least = problem.scenario.capture.readiness_min
     if technology["readiness_level"] < least:
@@ -427,10 +427,10 @@ def plant_notices(problem: Problem) -> Iterator[str]:
     inputs, inside = problem.inputs, set(problem.plants["plant"])
     yield from _urea(inputs, inside)
     yield from _capacities_without_sector(inputs, inside)
-    yield from _counted_twice(inputs, inside)
+    yield from _plants_counted_twice(inputs, inside)
 
 
-def _own(inputs: Inputs, table: str, inside: set[str]) -> pd.DataFrame:
+def _own_plants(inputs: Inputs, table: str, inside: set[str]) -> pd.DataFrame:
     """Rows of the user's plants in the problem by id, with their number in the table as index."""
     rows = inputs[table].reset_index(drop=True)
     is_own = np.array([inputs.is_own(table, k) for k in range(len(rows))], dtype=bool)
@@ -441,7 +441,7 @@ def _urea(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     """Ammonia plants whose urea binds more CO2 than the process gives, which limits it."""
     process = inputs["streams/chemical_routes"].set_index(_ROUTE)["process_t_per_t"]
     for table in CHEMICAL_PLANTS:
-        for k, row in _own(inputs, table, inside).iterrows():
+        for k, row in _own_plants(inputs, table, inside).iterrows():
             largest = float(process[tuple(row[_ROUTE])]) / inputs.factor("urea_co2_t_per_t")
             if row["urea_share"] > largest + _SHARE_MARGIN:
                 yield (
@@ -453,7 +453,7 @@ def _urea(inputs: Inputs, inside: set[str]) -> Iterator[str]:
 def _capacities_without_sector(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     """Sources with costs of their own whose capacity has no effect."""
     table = "plants/sources"
-    for k, row in _own(inputs, table, inside).iterrows():
+    for k, row in _own_plants(inputs, table, inside).iterrows():
         given = [name for name in ("capacity_ktpa", "capacity_mw") if row["sector"] == "" and pd.notna(row[name])]
         for name in given:
             yield (
@@ -462,7 +462,7 @@ def _capacities_without_sector(inputs: Inputs, inside: set[str]) -> Iterator[str
             )
 
 
-def _counted_twice(inputs: Inputs, inside: set[str]) -> Iterator[str]:
+def _plants_counted_twice(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     """Chemical plants of the user's inventories near a shipped plant of the same product, or of what it is made from.
 
     Rows of a data folder replace shipped plants.
@@ -470,10 +470,10 @@ def _counted_twice(inputs: Inputs, inside: set[str]) -> Iterator[str]:
     pairs: list[str] = []
     place = ""
     every = inputs.plants_of("chemicals")
-    of_user = {plant for table in CHEMICAL_PLANTS for plant in _own(inputs, table, inside)["plant"]}
+    of_user = {plant for table in CHEMICAL_PLANTS for plant in _own_plants(inputs, table, inside)["plant"]}
     shipped = every[every["inventory"].isin(_SHIPPED) & every["plant"].isin(inside - of_user)]
     for table in CHEMICAL_PLANTS:
-        own = _own(inputs, table, inside)
+        own = _own_plants(inputs, table, inside)
         for k, row in own[~own["inventory"].isin(_SHIPPED)].iterrows():
             made = shipped[shipped["product"].isin([row["product"], _MADE_FROM.get(str(row["product"]), "")])]
             km = great_circle_km(row["lat_deg"], row["lon_deg"], made["lat_deg"], made["lon_deg"])

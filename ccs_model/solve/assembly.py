@@ -107,7 +107,7 @@ def binding_limits(matrix: Matrix, row_dual: Floats | None) -> tuple[BindingLimi
     if row_dual is None:
         return ()
     rows = [row for row in matrix.rows_of(*_LIMITS) if abs(row_dual[row]) > _BINDS]
-    return tuple(BindingLimit(*_named(*matrix.row_constraints[row]), float(abs(row_dual[row]))) for row in rows)
+    return tuple(BindingLimit(*_row_name(*matrix.row_constraints[row]), float(abs(row_dual[row]))) for row in rows)
 
 
 def duals_table(matrix: Matrix, row_dual: Floats | None) -> pd.DataFrame | None:
@@ -118,7 +118,7 @@ def duals_table(matrix: Matrix, row_dual: Floats | None) -> pd.DataFrame | None:
     if row_dual is None:
         return None
     rows = [
-        (*_named(*matrix.row_constraints[row]), float(dual))
+        (*_row_name(*matrix.row_constraints[row]), float(dual))
         for row, dual in enumerate(row_dual[: len(matrix.row_constraints)])
         if abs(dual) > _BINDS
     ]
@@ -128,7 +128,7 @@ def duals_table(matrix: Matrix, row_dual: Floats | None) -> pd.DataFrame | None:
     return table.assign(meaning=table["constraint"].map(CONSTRAINTS).fillna("a constraint added to the model"))
 
 
-def _named(constraint: str, index: object) -> tuple[str, str]:
+def _row_name(constraint: str, index: object) -> tuple[str, str]:
     return constraint, ", ".join(map(str, index)) if isinstance(index, tuple) else str(index)
 
 
@@ -148,7 +148,7 @@ class SolveRecord:
     corridors: tuple[str, ...] | None = None
 
 
-def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, record: SolveRecord) -> dict[str, Any]:
+def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, record: SolveRecord) -> dict[str, Any]:
     """Return the fields of a Plan but fixed decisions, log and timings; `found` are the residuals of `chosen`."""
     problem = point.problem
     objective = OBJECTIVES[problem.objective]
@@ -255,7 +255,7 @@ def checked_parts(
         corridors.links if corridors is not None else None,
     )
     found = residuals(matrix, chosen)
-    parts = assembled(matrix, chosen, point, found, record)
+    parts = plan_fields(matrix, chosen, point, found, record)
     checks: pd.DataFrame = parts["checks"]
     broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
     if len(broken):

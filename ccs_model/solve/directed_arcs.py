@@ -5,7 +5,7 @@ used source needs an arc *out* of its node and an opened site an arc *into* its 
 inequalities at every node. Which formulation is proven sooner differs from case to case.
 
 Flows of both directions share a pipe and cost as much as their sum, so the smaller one can be cancelled at no cost:
-each link needs at most one of its arcs (see `network_presolve.one_way` for the condition on sizes).
+each link needs at most one of its arcs (see `network_presolve.one_way_model` for the condition on sizes).
 
 References
 ----------
@@ -69,13 +69,13 @@ class DirectedArcs:
     reverse_flow: Ints
     link: Ints
 
-    def lifted(self, x: Floats) -> Floats:
+    def merge_directions(self, x: Floats) -> Floats:
         """Return a point of this model as one of the undirected model."""
         point = x[: len(x) - len(self.reverse)].copy()
         point[self.forward] += x[self.reverse]
         return point
 
-    def split(self, x: Floats) -> Floats:
+    def split_directions(self, x: Floats) -> Floats:
         """Return a point of the undirected model with the smaller of two opposite flows cancelled.
 
         Where flows are cancelled it may violate the least flow of a larger size, so that the caller must verify it.

@@ -57,7 +57,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
-from ccs_model.solve.network_presolve import one_way
+from ccs_model.solve.network_presolve import one_way_model
 from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PROVE_BY_DIRECTIONS
 
 _ROWS_OF_A_PERIOD = (
@@ -81,7 +81,7 @@ def bound_over_all_links(
 
     `basis` is that of `basis_of_few_periods`.
     """
-    directed = _relaxed_with_directions(problem, matrix, options, effort, stage, basis)
+    directed = _relax_with_directions(problem, matrix, options, effort, stage, basis)
     return None if directed is None else directed[1].objective
 
 
@@ -93,7 +93,7 @@ def lines_over_all_links(
     The value of the relaxation is concave in the limit, so that each line bounds the value at every other limit too.
     Inequalities are found at the first limit and hold at all.
     """
-    directed = _relaxed_with_directions(problem, with_limit(matrix, row, limits[0]), options, effort, "budget", None)
+    directed = _relax_with_directions(problem, with_limit(matrix, row, limits[0]), options, effort, "budget", None)
     if directed is None:
         return []
     highs, relaxation = directed
@@ -110,14 +110,14 @@ def lines_over_all_links(
     return found
 
 
-def _relaxed_with_directions(
+def _relax_with_directions(
     problem: Problem, matrix: Matrix, options: SolverOptions, effort: float, stage: str, basis: NamedBasis | None
 ) -> tuple[Highs, Outcome] | None:
     """The relaxation over all links with flow directions and inequalities by source; None without directions."""
     if np.isinf(now()):
         return None
     small = without_network_of_other_periods(problem, matrix)
-    directed = one_way(problem, small, connections_of(problem, small))
+    directed = one_way_model(problem, small, connections_of(problem, small))
     if directed is None or np.isinf(now()):
         return None
     highs = Highs(directed.matrix, options)
@@ -127,12 +127,12 @@ def _relaxed_with_directions(
     _, relaxation = BOUND_BY_DIRECTIONS.solve(highs, directed.connections, effort, f"{stage}, flow directions")
     if relaxation.status != "optimal":
         return None
-    _, relaxation = _with_prices(problem, highs, directed.connections, relaxation, effort + began - now(), stage)
+    _, relaxation = _add_cuts_by_source(problem, highs, directed.connections, relaxation, effort + began - now(), stage)
     log_line(options, f"flow directions: bound {relaxation.objective:.10g}")
     return highs, relaxation
 
 
-def _with_prices(
+def _add_cuts_by_source(
     problem: Problem, highs: Highs, connections: Connections, relaxation: Outcome, effort: float, stage: str
 ) -> tuple[list[Cut], Outcome]:
     """The inequalities by source added to the instance, and the relaxation with them."""
@@ -171,7 +171,7 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
     relaxed = matrix.submatrix(rows)
     flows = matrix.columns_of(*_FLOWS_OF_A_PERIOD)
     others = flows[[matrix.columns[j].index[-1] not in kept for j in flows]]
-    return restrict_matrix(relaxed, _only_costing(relaxed, others)).matrix
+    return restrict_matrix(relaxed, _columns_at_zero(relaxed, others)).matrix
 
 
 def without_peak_flows(matrix: Matrix) -> RestrictedModel:
@@ -204,7 +204,7 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
     return restrict_matrix(relaxed, columns)
 
 
-def _only_costing(matrix: Matrix, columns: Ints) -> Ints:
+def _columns_at_zero(matrix: Matrix, columns: Ints) -> Ints:
     """Those of some columns that are 0 in an optimal point: a smaller value violates no row and is no worse."""
     entries = sparse.csc_array(matrix.rows)[:, columns].tocoo()
     limit_below, limit_above = matrix.row_lower[entries.row], matrix.row_upper[entries.row]
@@ -215,7 +215,7 @@ def _only_costing(matrix: Matrix, columns: Ints) -> Ints:
     return columns[~gains]
 
 
-def proven_by_directions(
+def prove_by_directions(
     problem: Problem, context: SearchContext, before: Result, arc_groups: Ints, prove: Prove, stage: str
 ) -> Result | None:
     """Return the incumbent with its bound over some arc groups; None where flows have no directions.
@@ -227,7 +227,7 @@ def proven_by_directions(
     inside, small = context.restrict_to_arcs(arc_groups)
     if start is None or not small.has_point(start):
         return None
-    directed = one_way(problem, small.matrix, connections_of(problem, small.matrix))
+    directed = one_way_model(problem, small.matrix, connections_of(problem, small.matrix))
     if directed is None:
         return None
     n = directed.n_columns
@@ -241,7 +241,7 @@ def proven_by_directions(
     value = context.value(start)
     if gap_share(relaxation.objective, value) > context.options.gap_share:
         left = context.with_deadline_at(prove.until).left
-        more, relaxation = _with_prices(problem, highs, directed.connections, relaxation, left, stage)
+        more, relaxation = _add_cuts_by_source(problem, highs, directed.connections, relaxation, left, stage)
         cuts = [*cuts, *more]
     bound = relaxation.objective
     if before.relaxation is not None:
@@ -251,7 +251,7 @@ def proven_by_directions(
         return replace(before, status="optimal", bound=bound)
     if is_large:
         return replace(before, status="limit", bound=bound)
-    point = _with_directions(directed.matrix, start[small.columns], context.options)
+    point = _directed_start(directed.matrix, start[small.columns], context.options)
     if point is None:
         return None
     matrix = with_cuts(directed.matrix, cuts)
@@ -269,7 +269,7 @@ def proven_by_directions(
     return replace(before, status=within.status, incumbent=x, bound=context.matrix.tightest_bound(*bounds))
 
 
-def _with_directions(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:
+def _directed_start(matrix: Matrix, start: Floats, options: SolverOptions) -> Floats | None:
     """The best point with the integer columns of a point without directions; None without one."""
     outcome = Highs.with_integers_fixed(matrix, options, start).attempt(np.inf, "flow directions of the start")
     return outcome.x if outcome.status == "optimal" else None

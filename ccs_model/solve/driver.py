@@ -51,17 +51,17 @@ from ccs_model.solve.assembly import OPTIMAL_GAP, checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
 from ccs_model.solve.marginal_budget import fixed_decisions_table, marginal_budget, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
-from ccs_model.solve.normalised_money import normalised
+from ccs_model.solve.normalised_money import normalise_money
 from ccs_model.solve.search_progress import SearchProgress
 from ccs_model.solve.solution_check import REPAIR_EFFORT, raise_if_infeasible, verified_outcome
 from ccs_model.solve.strategies import effort_of_model
 from ccs_model.solve.tie_breaking import (
+    break_continuous_ties,
     break_ties,
     break_ties_by_group,
+    fit_network,
     idle_links,
     with_best_finance,
-    with_continuous_ties_broken,
-    with_network_fitted,
     without_idle_wells,
 )
 from ccs_model.units import join_first_names, rounded_text
@@ -298,7 +298,7 @@ def _solve_stages(
     # A continuous problem is solved to its end.
     amount = effort_of_model(len(matrix.row_lower), requested.effort) if problem.is_integer else np.inf
     later = max(_LATER_LEAST, _LATER_SHARE * amount)
-    search = normalised(problem, matrix)
+    search = normalise_money(problem, matrix)
     stage = problem.objective.replace("_", " ")
     if on_progress is not None:
         on_progress = SearchProgress(on_progress, stage, float(search.objective[0]), matrix.sign, clock.started)
@@ -310,23 +310,23 @@ def _solve_stages(
         corridors = replace(corridors, within=first, all_links_bound=corridors.all_links_bound * by)
     outcome = verified_outcome(problem, matrix, options, first.outcome)
     assert outcome.x is not None
-    chosen = round_to_integrality(search.matrix, search.searched(outcome.x))
+    chosen = round_to_integrality(search.matrix, search.to_search_units(outcome.x))
     # Tie-breaking may lose a billionth of it, which slopes of the budget would show.
     value = float(search.matrix.costs[0] @ chosen)
     if corridors is not None:
-        _limit_to(highs, search.matrix, chosen)
+        _limit_to_plan(highs, search.matrix, chosen)
     stages = _LaterStages()
     tie_breaker = break_ties_by_group if first.by_groups else break_ties
     chosen = stages.attempt("ties are not broken", chosen, lambda: tie_breaker(highs, chosen, deadline=now() + later))
     has_targets = len(search.matrix.rows_of(TARGET, CUMULATIVE_TARGET)) > 0
     is_open = gap_share(first.outcome.bound, first.outcome.objective) > OPTIMAL_GAP
     for with_flows in (False, True) if has_targets and is_open else (False,):
-        fitted = partial(with_network_fitted, problem, search.matrix, options, chosen, now() + later)
+        fitted = partial(fit_network, problem, search.matrix, options, chosen, now() + later)
         chosen = stages.attempt(
             "the sizes of pipes are those of the search", chosen, partial(fitted, with_flows=with_flows)
         )
     chosen = stages.attempt(
-        "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
+        "ties of flows are not broken", chosen, lambda: break_continuous_ties(search.matrix, options, chosen)
     )
     chosen = without_idle_wells(search.matrix, chosen)
     chosen = without_traces(problem, matrix, round_to_integrality(matrix, search.x(chosen)))
@@ -344,7 +344,7 @@ def _solve_stages(
         bought = stages.attempt(
             "the marginal value of the budget is unknown",
             None,
-            lambda: marginal_budget(problem, search, options, search.searched(chosen), value, later, corridors),
+            lambda: marginal_budget(problem, search, options, search.to_search_units(chosen), value, later, corridors),
         )
     clock.lap("marginal_budget_s")
     fixed_decisions = stages.attempt(
@@ -445,7 +445,7 @@ class _LaterStages:
             return otherwise
 
 
-def _limit_to(highs: Highs, matrix: Matrix, chosen: Floats) -> None:
+def _limit_to_plan(highs: Highs, matrix: Matrix, chosen: Floats) -> None:
     """On a shared network, tie-breaking may build less than the plan and drill wells later, but nothing else."""
     for name in (BUILD, PIPE, OPENED):
         columns = matrix.columns_of(name)

@@ -55,7 +55,7 @@ class Trials:
         except CcsModelError:
             return None
 
-    def until(self) -> float:
+    def trial_deadline(self) -> float:
         """Return the deadline of a trial that begins now."""
         begun = now()
         return begun + _TIME_SHARE * (self.deadline - begun)
@@ -63,12 +63,12 @@ class Trials:
     def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
         """Return whether a verified solution is found."""
         built = self.build(scenario, inputs)
-        until = self.until()
+        until = self.trial_deadline()
         if built is None or until <= now():
             return False
         _, matrix = built
         try:
-            highs, outcome = self._relaxed(matrix, until)
+            highs, outcome = self._solve_relaxation(matrix, until)
             if outcome.status == "optimal" and matrix.is_integer.any():
                 highs.set_integrality(True)
                 outcome = highs.run(until - now(), "a trial")
@@ -82,11 +82,11 @@ class Trials:
         if built is None:
             return False
         try:
-            return self._relaxed(built[1], self.until())[1].status == "infeasible"
+            return self._solve_relaxation(built[1], self.trial_deadline())[1].status == "infeasible"
         except CcsModelError:
             return False
 
-    def _relaxed(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
+    def _solve_relaxation(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
         """The linear relaxation without an objective, and its outcome."""
         highs = Highs.lp_relaxation(matrix, self.options)
         highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
@@ -180,7 +180,7 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
     """Basins with further sites, by their mean distance from the emissions that the targets concern."""
     sites, named = inputs["storage/sites"], scenario.storage.sites
     further = sites[~(sites["site"].isin(named) | sites["basin"].isin(named))]
-    concerned = _concerned(scenario, plants)
+    concerned = _plants_concerned(scenario, plants)
     if concerned.empty:
         return []
     far = {}
@@ -195,7 +195,7 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
     return sorted(far, key=lambda basin: (far[basin], basin))
 
 
-def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
+def _plants_concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
     """Plants that are eligible, but perhaps for a site, and concerned by targets or required."""
     targets = scenario.targets
     groups = {group for _, group, target in targets.abatement_targets() if target.is_set}
@@ -246,16 +246,16 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
         if repaired & set(moving):
             continue
         for later in range(1, len(scenario.starts)):
-            changed = _later(scenario, moving, later)
+            changed = _postpone_targets(scenario, moving, later)
             if changed is None:
                 break
             if trials.has_plan(changed, inputs):
-                yield _later_in_words(scenario, moving, later)
+                yield _postponement_text(scenario, moving, later)
                 repaired |= set(moving)
                 break
 
 
-def _later(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scenario | None:
+def _postpone_targets(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scenario | None:
     """The scenario with these targets `later` periods later; None beyond the horizon.
 
     If that period has a target already, the larger of both holds.
@@ -265,21 +265,21 @@ def _later(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scena
         return None
     targets = scenario.targets.model_dump()
     for cut in moving:
-        del _by_year(targets, cut)[cut.year]
+        del _amounts_by_year(targets, cut)[cut.year]
     for cut in moving:
-        amounts, year = _by_year(targets, cut), starts[starts.index(cut.year) + later]
+        amounts, year = _amounts_by_year(targets, cut), starts[starts.index(cut.year) + later]
         amounts[year] = max(cut.amount, amounts.get(year, 0.0))
     return scenario.with_changes({"targets": targets})
 
 
-def _by_year(targets: dict[str, Any], of: _Target) -> dict[int, float]:
+def _amounts_by_year(targets: dict[str, Any], of: _Target) -> dict[int, float]:
     """The amounts by year of the dumped targets to which a target belongs."""
     _, *group = of.place.split(".", 2)
     amounts: dict[int, float] = (targets[group[0]][group[1]] if group else targets)[of.name]
     return amounts
 
 
-def _later_in_words(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> str:
+def _postponement_text(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> str:
     keys = " and ".join(cut.key for cut in moving)
     starts = scenario.starts
     periods = [starts[starts.index(cut.year) + later] for cut in moving]
@@ -325,23 +325,23 @@ def limits_of_sites(problem: Problem, matrix: Matrix, trials: Trials) -> Iterato
     if problem.network is None:
         return
     # Mostly the sites are not the cause: with wells and capacity for everything, there is no plan either.
-    if trials.is_out_of_reach(*_with_limits(problem, _wide(problem, (_WELLS, _CAPACITY)))):
+    if trials.is_out_of_reach(*_with_site_limits(problem, _ample_limits(problem, (_WELLS, _CAPACITY)))):
         return
     alone = False
     for columns in ((_WELLS,), (_CAPACITY,), (_WELLS, _CAPACITY)):
         if alone and len(columns) > 1:
             return
-        needed = _needed(problem, matrix, columns, trials)
-        if needed and trials.has_plan(*_with_limits(problem, needed)):
+        needed = _needed_limits(problem, matrix, columns, trials)
+        if needed and trials.has_plan(*_with_site_limits(problem, needed)):
             alone = True
-            yield _in_words(problem, needed)
+            yield _limits_text(problem, needed)
 
 
-def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: Trials) -> Limits | None:
+def _needed_limits(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: Trials) -> Limits | None:
     """The limits that restore feasibility, by column of storage/sites and site, where they are wider than now."""
     sites = problem.sites.set_index("site")
     scenario = problem.scenario
-    built = trials.build(*_with_limits(problem, _wide(problem, columns)))
+    built = trials.build(*_with_site_limits(problem, _ample_limits(problem, columns)))
     if built is None:
         return None
     widening, lifted = built
@@ -349,13 +349,16 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     if _WELLS in columns:
         counted += [(_WELLS, *each) for each in _wells(problem, matrix, lifted)]
     if _CAPACITY in columns:
-        counted += [(_CAPACITY, *each) for each in _rooms(problem, matrix, lifted)]
+        counted += [(_CAPACITY, *each) for each in _site_capacities(problem, matrix, lifted)]
     if not counted:
         return None
     names, at, amounts, limits, weights = zip(*counted, strict=True)
     network = network_of(widening, lifted) if problem.is_integer else None
     beyond = ElasticSearch(lifted, trials.options, network).smallest_excess(
-        sparse.csr_array(sparse.vstack(amounts, format="csr")), np.array(limits), np.array(weights), trials.until()
+        sparse.csr_array(sparse.vstack(amounts, format="csr")),
+        np.array(limits),
+        np.array(weights),
+        trials.trial_deadline(),
     )
     if beyond is None:
         return None
@@ -370,7 +373,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     return found
 
 
-def _wide(problem: Problem, columns: tuple[str, ...]) -> Limits:
+def _ample_limits(problem: Problem, columns: tuple[str, ...]) -> Limits:
     """Limits of sites, by column and site, with which each site could store all emissions."""
     sites = problem.sites.set_index("site")
     most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
@@ -396,7 +399,9 @@ def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
         yield site, counts, most[site], float(takes[site])
 
 
-def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
+def _site_capacities(
+    problem: Problem, matrix: Matrix, lifted: Matrix
+) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
     """Site, row of the CO2 stored, its capacity and the weight of a kt in kt/y, for each site of the network."""
     years = 1.0 if problem.is_static else float(problem.horizon_end - problem.first_year)
     constraint = SITE_CAPACITY
@@ -407,7 +412,7 @@ def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
         yield site, rows[[i]], room[site], 1.0 / years
 
 
-def _with_limits(problem: Problem, limits: Limits) -> tuple[Scenario, Inputs]:
+def _with_site_limits(problem: Problem, limits: Limits) -> tuple[Scenario, Inputs]:
     """The scenario and inputs with other limits of some sites."""
     scenario, inputs = problem.scenario, problem.inputs
     if _CAPACITY in limits:
@@ -421,7 +426,7 @@ def _with_limits(problem: Problem, limits: Limits) -> tuple[Scenario, Inputs]:
     return scenario, inputs
 
 
-def _in_words(problem: Problem, needed: Limits) -> str:
+def _limits_text(problem: Problem, needed: Limits) -> str:
     sites = problem.sites.set_index("site")
     lines = []
     for name, by_site in needed.items():

@@ -91,7 +91,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    is_pipe, idle = matrix.is_of(PIPE), _idle(problem, matrix)
+    is_pipe, idle = matrix.is_of(PIPE), _idle_retrofits(problem, matrix)
     demands = []
     for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
@@ -123,7 +123,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     )
 
 
-def _idle(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, float]]:
+def _idle_retrofits(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, float]]:
     """Return by retrofit and year the column curtailed, and its share in use per kt/y, where the load may be 0.
 
     A retrofit that captures nothing needs no path to a site. In one period it is never built unless it is required.
@@ -203,12 +203,12 @@ def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
     if len(signs) != 1:
         return None
     (sign,) = signs
-    joined = _joined(ends, sign)
+    joined = _link_ends(ends, sign)
     if joined is None:
         return None
     start, end = joined
     links = {link: k for k, link in enumerate(ends)}
-    pipes = _pipes_in(matrix, problem, links, year)
+    pipes = _pipe_sizes(matrix, problem, links, year)
     if pipes is None or not len(pipes[0]):
         return None
     supply = _supplies([(n, j, value * sign) for n, j, value in captured], choices_of(matrix))
@@ -217,11 +217,11 @@ def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
     source_at = {n: p for p, n in enumerate(supply)}
     sites = [s for s in problem.sites["site"] if s in node_at]
     site_at = {site: k for k, site in enumerate(sites)}
-    opened = [(site_at[s], int(j), 1.0) for j, (s, y) in _named(matrix, OPENED) if y <= year and s in site_at]
+    opened = [(site_at[s], int(j), 1.0) for j, (s, y) in _indexed_columns(matrix, OPENED) if y <= year and s in site_at]
     at_node = {node_at[s]: k for s, k in site_at.items()}
     if any(n not in at_node for n, _, _ in injected):
         return None
-    wells = _wells_by(matrix, site_at, year)
+    wells = _wells_of_year(matrix, site_at, year)
     link, included, largest, built, added = pipes
     return SourceNetwork(
         start=start,
@@ -244,7 +244,7 @@ def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
     )
 
 
-def _joined(ends: dict[object, list[tuple[int, float]]], sign: float) -> tuple[Ints, Ints] | None:
+def _link_ends(ends: dict[object, list[tuple[int, float]]], sign: float) -> tuple[Ints, Ints] | None:
     """[link] nodes at which it starts and ends; None where one has been removed."""
     start, end = np.zeros((2, len(ends)), dtype=np.int64)
     for k, at in enumerate(ends.values()):
@@ -268,7 +268,7 @@ def _supplies(captured: list[tuple[int, int, float]], choice: Ints) -> dict[int,
     return {n: value for n, value in supply.items() if value > 0}
 
 
-def _pipes_in(
+def _pipe_sizes(
     matrix: Matrix, problem: Problem, links: dict[object, int], year: int
 ) -> tuple[Ints, Floats, Floats, list[tuple[int, int, float]], list[tuple[int, int, float]]] | None:
     """Link, included and largest flow of each size, and its pipes and added capacity by column."""
@@ -304,7 +304,7 @@ def _pipes_in(
     return np.array(link, dtype=np.int64), np.array(included), np.array(largest), built, added
 
 
-def _wells_by(matrix: Matrix, site_at: dict[str, int], year: int) -> list[tuple[int, int, float]]:
+def _wells_of_year(matrix: Matrix, site_at: dict[str, int], year: int) -> list[tuple[int, int, float]]:
     """Wells by the year, each with the rate at which it injects."""
     found = []
     for i in matrix.rows_of(WELL_LIMIT):
@@ -318,7 +318,7 @@ def _wells_by(matrix: Matrix, site_at: dict[str, int], year: int) -> list[tuple[
     return found
 
 
-def _named(matrix: Matrix, variable: str) -> list[tuple[int, tuple[str, int]]]:
+def _indexed_columns(matrix: Matrix, variable: str) -> list[tuple[int, tuple[str, int]]]:
     return [(int(j), matrix.columns[j].index) for j in matrix.columns_of(variable)]
 
 

@@ -105,7 +105,7 @@ def growth_network_of(
     opened = np.array([[columns[OPENED, (site, year)] for site in sites] for year in years], dtype=np.int64)
     wells = np.array([[columns[WELLS, (site, year)] for site in sites] for year in years], dtype=np.int64)
     about = problem.sites.set_index("site").loc[sites]
-    room, weight = _rooms(problem, matrix, rows, sites, years)
+    room, weight = _site_capacities(problem, matrix, rows, sites, years)
     contributions = rows[goal.targets].toarray()
     counts = (goal.worth > 0) | (contributions > 0).any(axis=0)
     options = _Options(problem, matrix, rows, nodes, years, counts)
@@ -147,7 +147,7 @@ def growth_network_of(
         flow=options.flow,
         packing=packing,
         packing_limit=packing_limit,
-        required=_required(matrix, rows, options, without),
+        required=_required_streams(matrix, rows, options, without),
         targets=contributions[:, options.column],
         target_limits=matrix.row_lower[goal.targets],
         deducted=_deductions(problem, matrix, goal.targets, links, years),
@@ -205,8 +205,8 @@ class _Goal:
         for_targets = problem.objective == "min_cost" and len(targets) > 0
         if limited and not for_targets:
             return None
-        gains = _with_funds(matrix, gains)
-        worth = gains if for_targets else _with_curtailment(matrix, gains)
+        gains = _gains_with_funds(matrix, gains)
+        worth = gains if for_targets else _gains_with_curtailment(matrix, gains)
         money = _money(matrix, rows, gains)
         if not len(matrix.rows_of(BUDGET)):
             for i in matrix.rows_of(CUMULATIVE_BUDGET):
@@ -237,7 +237,7 @@ def _money(matrix: Matrix, rows: sparse.csr_array, gains: Floats) -> Floats:
     return money
 
 
-def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
+def _gains_with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where a retrofit captures only when that pays."""
     worth = gains.copy()
     is_build, is_curtailed = matrix.is_of(BUILD), matrix.is_of(CURTAILED)
@@ -245,12 +245,12 @@ def _with_curtailment(matrix: Matrix, gains: Floats) -> Floats:
         columns, amounts = matrix.entries(i)
         gain = float(gains[columns[is_curtailed[columns]]].max(initial=0.0))
         if gain > 0:
-            mine = is_build[columns]
-            worth[columns[mine]] += gain * np.abs(amounts[mine])
+            builds = is_build[columns]
+            worth[columns[builds]] += gain * np.abs(amounts[builds])
     return worth
 
 
-def _with_funds(matrix: Matrix, gains: Floats) -> Floats:
+def _gains_with_funds(matrix: Matrix, gains: Floats) -> Floats:
     """What each column adds to the objective where funds without a ceiling pay their largest share of its capital."""
     is_spend = matrix.is_of(SPEND)
     limited = {int(j) for i in matrix.rows_of(FUND_CEILING) for j in matrix.entries(i)[0]}
@@ -328,7 +328,9 @@ def _packing(
     return sparse.csc_array(rows[kept][:, options]), matrix.row_upper[kept]
 
 
-def _required(matrix: Matrix, rows: sparse.csr_array, options: _Options, without: Collection[str]) -> tuple[Ints, ...]:
+def _required_streams(
+    matrix: Matrix, rows: sparse.csr_array, options: _Options, without: Collection[str]
+) -> tuple[Ints, ...]:
     """The streams of each required plant and committed retrofit."""
     stream = dict(zip(options.column.tolist(), options.choice.tolist(), strict=True))
     names = [name for name in (REQUIRED_PLANT, COMMITTED) if name not in without]
@@ -352,7 +354,7 @@ def _deductions(
     return deducted
 
 
-def _rooms(
+def _site_capacities(
     problem: Problem, matrix: Matrix, rows: sparse.csr_array, sites: list[str], years: dict[int, int]
 ) -> tuple[Floats, Floats]:
     """[site] capacity, and [p, site] what a flow takes of it, the time after the horizon included in the last p."""

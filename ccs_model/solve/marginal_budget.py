@@ -44,7 +44,7 @@ from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.normalised_money import Normalised
-from ccs_model.solve.tie_breaking import of_the_same_streams
+from ccs_model.solve.tie_breaking import is_of_same_streams
 
 # The addition to the budget with retrofits kept: this share of it, and at least a million.
 MARGINAL_BUDGET_SHARE = 0.01
@@ -99,14 +99,14 @@ def marginal_budget(
         return None
     if not problem.is_integer:
         return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
-    again = _Again(problem, matrix, options, budget, _outside(problem, matrix, chosen, corridors))
+    again = _Again(problem, matrix, options, budget, _excluded_columns(problem, matrix, chosen, corridors))
     added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
-    kept = again.with_retrofits_kept(chosen, added_mn / search.unit, later)
+    kept = again.keep_retrofits(chosen, added_mn / search.unit, later)
     if kept is None or was_stopped():
         return None
     replans: list[Replan] = []
     best = kept
-    for share, found in zip(REPLAN_SHARES, again.all_planned(kept, _REPLAN_PART * later), strict=False):
+    for share, found in zip(REPLAN_SHARES, again.replan_all(kept, _REPLAN_PART * later), strict=False):
         if found is None or was_stopped():
             break
         is_better = again.value(found) > again.value(best)
@@ -117,11 +117,13 @@ def marginal_budget(
         best = found if is_better else best
         gained = max(again.value(best) - value, 0.0)
         replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, best)))
-    plants = again.enlarged(chosen, kept)
+    plants = again.enlarged_plants(chosen, kept)
     return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), plants, replans=tuple(replans))
 
 
-def _outside(problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corridors | None) -> tuple[Mask, ...]:
+def _excluded_columns(
+    problem: Problem, matrix: Matrix, chosen: Floats, corridors: Corridors | None
+) -> tuple[Mask, ...]:
     """Columns of links that a search leaves out, for each search: the links of the plan, and those with further paths.
 
     A plan fills its links, so that further plants need others; with all of them free, fewer retrofits are found.
@@ -154,22 +156,22 @@ class _Again:
     def value(self, x: Floats) -> float:
         return float(self.matrix.costs[0] @ x)
 
-    def with_retrofits_kept(self, chosen: Floats, more: float, effort: float) -> Floats | None:
+    def keep_retrofits(self, chosen: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget in which everything built stays; None if none is found."""
         matrix = self.matrix
         lower = matrix.lower.copy()
         kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
         lower[kept] = np.round(chosen[kept])
         # Retrofitted streams keep their retrofit.
-        others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
+        others = is_of_same_streams(matrix, chosen) & (chosen <= 0.5)
         others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
         matrix = replace(matrix, lower=lower)
         if self.problem.network is None:
-            return self._solved(matrix, others | self.outside[0], chosen, more, effort)
+            return self._solve_restricted(matrix, others | self.outside[0], chosen, more, effort)
         without = [(others | outside) & (chosen <= 0.5) for outside in self.outside]
-        return self._searched(matrix, without, chosen, more, effort, (_KEPT,))
+        return self._search_neighbourhoods(matrix, without, chosen, more, effort, (_KEPT,))
 
-    def all_planned(self, start: Floats, effort: float) -> tuple[Floats | None, ...]:
+    def replan_all(self, start: Floats, effort: float) -> tuple[Floats | None, ...]:
         """The best points of all re-plans, side by side; none without money to add to."""
         if self.budget.limit <= 0:
             return ()
@@ -177,21 +179,21 @@ class _Again:
             searches = []
             for share in REPLAN_SHARES[1:]:
                 aside = replace(self, options=self.options.with_log(f"replan_{share:g}"))
-                search = partial(aside.planned, start, share * self.budget.limit, effort)
+                search = partial(aside.replan, start, share * self.budget.limit, effort)
                 task = BackgroundTask(search, is_threaded=self.problem.scenario.solver.is_threaded)
                 searches.append(tasks.enter_context(task))
-            first = self.planned(start, REPLAN_SHARES[0] * self.budget.limit, effort)
+            first = self.replan(start, REPLAN_SHARES[0] * self.budget.limit, effort)
             return (first, *(search.result() for search in searches))
 
-    def planned(self, start: Floats, more: float, effort: float) -> Floats | None:
+    def replan(self, start: Floats, more: float, effort: float) -> Floats | None:
         """The best point with `more` budget; None if none is found."""
         if self.problem.network is None:
-            return self._solved(self.matrix, self.outside[0] & (start <= 0.5), start, more, effort)
-        grown = self._grown(start, more, effort)
+            return self._solve_restricted(self.matrix, self.outside[0] & (start <= 0.5), start, more, effort)
+        grown = self._grow_network(start, more, effort)
         without = self.outside[0] & (grown <= 0.5)
-        return self._searched(self.matrix, [without], grown, more, effort, _SEARCHES)
+        return self._search_neighbourhoods(self.matrix, [without], grown, more, effort, _SEARCHES)
 
-    def _grown(self, start: Floats, more: float, effort: float) -> Floats:
+    def _grow_network(self, start: Floats, more: float, effort: float) -> Floats:
         """The point that tree growth makes of `start` with `more` budget over all links; `start` if none is better."""
         matrix = replace(self.matrix, row_upper=self._limits(more))
         growth = growth_network_of(self.problem, matrix)
@@ -199,7 +201,7 @@ class _Again:
         found = _GROW.run(replace(context, growth=growth), Result("limit", incumbent=start)).incumbent
         return start if found is None else found
 
-    def _searched(
+    def _search_neighbourhoods(
         self,
         matrix: Matrix,
         without: Sequence[Mask],
@@ -223,7 +225,9 @@ class _Again:
                     break
         return best
 
-    def _solved(self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float) -> Floats | None:
+    def _solve_restricted(
+        self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float
+    ) -> Floats | None:
         small = restrict_matrix(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
         if not small.has_point(start):
             return None
@@ -248,16 +252,16 @@ class _Again:
 
     def changes(self, before: Floats, after: Floats) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Plants that enter, that leave, and that stay with other retrofits, sizes or years."""
-        was, is_now = self._built(before), self._built(after)
+        was, is_now = self._build_values(before), self._build_values(after)
         had, has, other = (self._plants(each) for each in (was > BUILT, is_now > BUILT, np.abs(was - is_now) > BUILT))
         return tuple(sorted(has - had)), tuple(sorted(had - has)), tuple(sorted(had & has & other))
 
-    def enlarged(self, before: Floats, after: Floats) -> tuple[str, ...]:
+    def enlarged_plants(self, before: Floats, after: Floats) -> tuple[str, ...]:
         """Plants with a retrofit, or a larger part of one, that is not built in `before`."""
-        more = self._built(after).sum(axis=1) > self._built(before).sum(axis=1) + BUILT
+        more = self._build_values(after).sum(axis=1) > self._build_values(before).sum(axis=1) + BUILT
         return tuple(sorted(self._plants(more[:, None])))
 
-    def _built(self, x: Floats) -> Floats:
+    def _build_values(self, x: Floats) -> Floats:
         """[option, year] what is built."""
         return point_of(self.problem, self.matrix, round_to_integrality(self.matrix, x)).build
 
@@ -286,7 +290,7 @@ def _slopes(
             replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
     last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / step_mn
-    plants = again.enlarged(chosen, up)
+    plants = again.enlarged_plants(chosen, up)
     return MarginalBudget(step_mn, max(again.value(up) - value, 0.0), plants, last, tuple(replans))
 
 
@@ -320,7 +324,10 @@ def fixed_decisions_table(
         outcome = relaxed.run(deadline - now(), "cost of a fixed decision")
         relaxed.set_row(int(row), float(matrix.row_lower[row]), np.inf)
         rows.append((str(matrix.row_constraints[row][1]), "require", outcome, fixed_value))
-    rows += [(plant, "exclude", freed, value) for plant, freed, value in _freed_exclusions(problem, options, deadline)]
+    rows += [
+        (plant, "exclude", freed, value)
+        for plant, freed, value in _solve_without_exclusions(problem, options, deadline)
+    ]
     names = problem.plants.set_index("plant")["name"]
     cost = "abatement_lost_kt" if problem.objective == "max_abatement" else "cost_added_mn"
     table = [
@@ -336,7 +343,7 @@ def fixed_decisions_table(
     return pd.DataFrame(table, columns=FIXED_DECISION_COLUMNS)
 
 
-def _freed_exclusions(
+def _solve_without_exclusions(
     problem: Problem, options: SolverOptions, deadline: float
 ) -> Iterator[tuple[str, Outcome, float]]:
     """Yield each excluded plant, the LP without its exclusion and the LP value with all; ends early at the deadline.
@@ -345,10 +352,10 @@ def _freed_exclusions(
     incomplete; then its exclusion has no cost.
     """
     excluded = [*problem.scenario.plants.excluded]
-    free = _freed(problem, excluded)
+    free = _drop_exclusions(problem, excluded)
     if excluded and free is None:
-        excluded = [each for each in excluded if _freed(problem, [each]) is not None]
-        free = _freed(problem, excluded)
+        excluded = [each for each in excluded if _drop_exclusions(problem, [each]) is not None]
+        free = _drop_exclusions(problem, excluded)
     if free is None or now() >= deadline:
         return
     matrix = matrix_of(build_model(free))
@@ -366,7 +373,7 @@ def _freed_exclusions(
         yield plant, highs.run(deadline - now(), "cost of a fixed decision"), base.objective
 
 
-def _freed(problem: Problem, excluded: list[str]) -> Problem | None:
+def _drop_exclusions(problem: Problem, excluded: list[str]) -> Problem | None:
     """Return the problem without the exclusion of these plants; None without plants, or if it cannot be built."""
     if not excluded:
         return None

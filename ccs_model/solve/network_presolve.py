@@ -68,7 +68,7 @@ class ReducedModel:
     restricted_model: RestrictedModel
     aggregated: Merged
 
-    def lifted(self, x: Floats) -> Floats:
+    def lift_to_full_model(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
         return self.restricted_model.lift_to_full_model(self.aggregated.lift_to_full_model(x))
 
@@ -96,7 +96,7 @@ def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, dead
     aggregated = aggregate_columns(restricted_model.matrix, pairs)
     point = start[restricted_model.columns][aggregated.columns]
     found = ReducedModel(aggregated.matrix, point, restricted_model, aggregated)
-    return found if residuals(known, found.lifted(point)).hold else None
+    return found if residuals(known, found.lift_to_full_model(point)).hold else None
 
 
 class _Network:
@@ -149,7 +149,7 @@ class _Network:
             if len(ends) != 2:
                 continue
             (a, at_a), (b, at_b) = ends.items()
-            of_a, of_b = self._ordered(a), self._ordered(b)
+            of_a, of_b = self._ordered_sizes(a), self._ordered_sizes(b)
             if (
                 of_a is None
                 or of_b is None
@@ -165,7 +165,7 @@ class _Network:
                 found += list(same.items())
         return found
 
-    def _ordered(self, link: object) -> list[object] | None:
+    def _ordered_sizes(self, link: object) -> list[object] | None:
         """Sizes of a link from small to large if the flow determines the size; else None."""
         lines = self.sizes.get(link, [])
         columns = [self.at.get((kind, line), -1) for line in lines for kind in _PIPE_VARIABLES]
@@ -230,7 +230,7 @@ class OneWay:
     connections: Connections
     n_columns: int
 
-    def without(self, outcome: Outcome) -> Outcome:
+    def drop_directions(self, outcome: Outcome) -> Outcome:
         """Return an outcome as one of the model without directions."""
         n = self.n_columns
         return replace(
@@ -240,7 +240,7 @@ class OneWay:
         )
 
 
-def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWay | None:
+def one_way_model(problem: Problem, matrix: Matrix, connections: Connections) -> OneWay | None:
     """Return the model with directions; None with existing pipes or trucks, or without pipes."""
     network, n_years = problem.network, len(problem.years)
     assert network is not None
@@ -272,7 +272,7 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
     blocks.append(either - sparse.csr_array((np.ones(len(pipes)), (count, pipes)), shape=either.shape))
     limits = [np.zeros(block.shape[0]) for block in blocks]
     if n_years > 1:
-        onward = _onward(connections, ways, with_flow, n_all)
+        onward = _onward_rows(connections, ways, with_flow, n_all)
         blocks += [either, onward]
         limits += [np.ones(either.shape[0]), np.zeros(onward.shape[0])]
     rows = sparse.vstack(blocks, format="csr")
@@ -305,7 +305,7 @@ def _largest_flow(problem: Problem, matrix: Matrix, edge: dict[str, int], n_edge
     return np.minimum(so_far, float(streams.sum()) * problem.delivered_share)
 
 
-def _onward(connections: Connections, ways: Ints, years: Ints, n_columns: int) -> sparse.csr_array:
+def _onward_rows(connections: Connections, ways: Ints, years: Ints, n_columns: int) -> sparse.csr_array:
     """Rows: what flows into a node over one edge leaves over another, or is stored there."""
     n_edges = ways.shape[2]
     out_of: dict[int, list[tuple[int, int]]] = defaultdict(list)

@@ -30,12 +30,12 @@ from ccs_model.solve.directed_arcs import DirectedArcs, directed_arcs, relaxatio
 from ccs_model.solve.directed_bound import (
     basis_of_few_periods,
     bound_over_all_links,
-    proven_by_directions,
+    prove_by_directions,
     without_peak_flows,
 )
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
-from ccs_model.solve.network_presolve import OneWay, one_way, reduced_model
+from ccs_model.solve.network_presolve import OneWay, one_way_model, reduced_model
 from ccs_model.solve.search_progress import WITHIN_LINKS
 from ccs_model.solve.strategies import (
     CONSTRUCT,
@@ -78,13 +78,13 @@ def solve_in_corridors(
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto"
     is_large = is_staged and len(matrix.row_lower) > SIZES.staged_rows
     if is_large and growth_network_of(problem, matrix) is not None:
-        return search.over_chosen_links(matrix)
-    by_arcs = search.by_arcs(matrix)
+        return search.search_chosen_links(matrix)
+    by_arcs = search.search_by_arcs(matrix)
     if by_arcs is None or by_arcs.within.outcome.status == "optimal":
-        return by_arcs or search.over(matrix, effort)
+        return by_arcs or search.search_links(matrix, effort)
     n_arc_groups = len(search.links) + len(problem.sites)
     start = by_arcs.within.outcome.x if n_arc_groups <= SIZES.few_arc_groups else None
-    return _combined(by_arcs, search.over(matrix, effort, start=start), matrix, options)
+    return _combine_corridors(by_arcs, search.search_links(matrix, effort, start=start), matrix, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ class _NetworkSearch:
         corridors = self.problem.scenario.transport.corridors
         return corridors == "all" or (corridors == "auto" and len(self.links) <= SIZES.all_links)
 
-    def _beside(self, compute: Callable[[], Computed]) -> BackgroundTask[Computed]:
+    def _compute_beside(self, compute: Callable[[], Computed]) -> BackgroundTask[Computed]:
         """A computation beside the search."""
         return BackgroundTask(compute, is_threaded=self.problem.scenario.solver.is_threaded)
 
@@ -121,12 +121,12 @@ class _NetworkSearch:
         network, began = network_of(self.problem, matrix), now()
         return SearchContext(matrix, network, self.options, began + effort, began, self.on_progress)
 
-    def over_chosen_links(self, matrix: Matrix) -> Corridors:
+    def search_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, and beside it search within the links of a plan that is grown."""
-        context, grown = self._constructed(self.context(matrix, self.effort))
-        with self._beside(partial(self._bounds, context)) as bounding:
-            grown = self._after(GROW_LARGE, context, grown)
-            found = self._within_chosen_links(context.with_effort(self.effort), grown)
+        context, grown = self._construct_start(self.context(matrix, self.effort))
+        with self._compute_beside(partial(self._bounds, context)) as bounding:
+            grown = self._run_heuristic(GROW_LARGE, context, grown)
+            found = self._solve_chosen_links(context.with_effort(self.effort), grown)
             self._announce(f"{self.stage}, all links")
             relaxation, bound = bounding.result()
             self._announce(self.stage, bound)
@@ -134,11 +134,11 @@ class _NetworkSearch:
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if found is None:
             if was_stopped():
-                return self._without_relaxation(context, relaxation, grown.incumbent)
-            return self.over(matrix, self.effort)
+                return self._stopped_corridors(context, relaxation, grown.incumbent)
+            return self.search_links(matrix, self.effort)
         if relaxation.status == "limit":
             # A plan without a bound over all links is worth more than neither.
-            relaxation, bound = _unbounded(context), context.sign * np.inf
+            relaxation, bound = _unbounded_outcome(context), context.sign * np.inf
         return replace(found, within=MipOutcome(found.within.outcome, relaxation), all_links_bound=bound)
 
     def _bounds(self, context: SearchContext) -> tuple[Outcome, float]:
@@ -156,13 +156,13 @@ class _NetworkSearch:
         x, reduced = (
             None if each is None else small.lift_to_full_model(each) for each in (relaxation.x, relaxation.reduced_cost)
         )
-        dual = _on_rows_of(context.matrix, matrix, relaxation.row_dual)
+        dual = _duals_on_all_rows(context.matrix, matrix, relaxation.row_dual)
         relaxation = replace(relaxation, x=x, reduced_cost=reduced, row_dual=dual)
         directions = bound_over_all_links(self.problem, matrix, part.options, self.effort, self.stage)
         bounds = [each for each in (relaxation.objective, directions) if each is not None]
         return relaxation, matrix.tightest_bound(*bounds)
 
-    def _within_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
+    def _solve_chosen_links(self, context: SearchContext, grown: Result) -> Corridors | None:
         """The outcome within the links of a plan that is grown; None without links."""
         if grown.incumbent is None:
             return None
@@ -170,7 +170,7 @@ class _NetworkSearch:
         if not (arc_groups < len(self.links)).any():
             return None
         small = restrict_matrix(context.matrix, context.network.columns_outside(arc_groups))
-        found = self.over(small.matrix, context.left, is_part=True, start=grown.incumbent[small.columns])
+        found = self.search_links(small.matrix, context.left, is_part=True, start=grown.incumbent[small.columns])
         within = found.within.outcome
         if within.x is None:
             return None
@@ -179,7 +179,7 @@ class _NetworkSearch:
         links = tuple(link for link in found.links if link in searched)
         return replace(found, within=replace(found.within, outcome=within), links=links)
 
-    def by_arcs(self, matrix: Matrix) -> Corridors | None:
+    def search_by_arcs(self, matrix: Matrix) -> Corridors | None:
         """Search a small network of one period with two arcs a link; None where that does not apply or finds nothing.
 
         Most such networks are solved to the end, so that no link need be left out.
@@ -195,7 +195,7 @@ class _NetworkSearch:
             return None
         self._announce(self.stage, relaxation.objective)
         try:
-            found = self._over_arcs(context, directed, Result("limit", relaxation=relaxation), PROVE_BY_ARCS)
+            found = self._search_arcs(context, directed, Result("limit", relaxation=relaxation), PROVE_BY_ARCS)
         except NoPlanError:
             return None
         if found is None or found.incumbent is None:
@@ -206,19 +206,21 @@ class _NetworkSearch:
             found = replace(found, incumbent=exact)
         assert found.incumbent is not None
         bound = found.bound if np.isfinite(found.bound) else relaxation.objective
-        outcome = _with_status(replace(found, bound=bound).outcome(context.value(found.incumbent)), self.options)
+        outcome = _mark_if_optimal(replace(found, bound=bound).outcome(context.value(found.incumbent)), self.options)
         return Corridors(MipOutcome(outcome, relaxation), tuple(map(str, self.links)), bound)
 
-    def over(self, matrix: Matrix, effort: float, *, is_part: bool = False, start: Floats | None = None) -> Corridors:
+    def search_links(
+        self, matrix: Matrix, effort: float, *, is_part: bool = False, start: Floats | None = None
+    ) -> Corridors:
         """Search all links of a matrix for corridors, and solve within them, with this effort after the relaxation.
 
         `is_part` says that the matrix has a part of the links only, so that its bound does not count. `start` is a
         point of the matrix. Without one a plan is constructed before the relaxation, which a time limit may stop.
         """
         with contextlib.ExitStack() as tasks:
-            return self._over(matrix, effort, tasks, is_part=is_part, start=start)
+            return self._find_corridors(matrix, effort, tasks, is_part=is_part, start=start)
 
-    def _over(
+    def _find_corridors(
         self, matrix: Matrix, effort: float, tasks: contextlib.ExitStack, *, is_part: bool, start: Floats | None
     ) -> Corridors:
         problem, options = self.problem, self.options
@@ -227,11 +229,11 @@ class _NetworkSearch:
         every = np.arange(len(links) + len(problem.sites))
         whole, n_rows, is_staged, began = matrix, len(matrix.row_lower), len(problem.years) > 1, now()
         is_large = len(every) > SIZES.few_arc_groups
-        directed = one_way(problem, matrix, connections) if is_large and not is_staged else None
+        directed = one_way_model(problem, matrix, connections) if is_large and not is_staged else None
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
         context = self.context(matrix, effort)
-        context, first = self._constructed(context, start)
+        context, first = self._construct_start(context, start)
         self._announce(f"{stage}: relaxation")
         # Where all links are searched, the proof needs the cuts.
         is_chosen = problem.scenario.transport.corridors == "auto" and not self._takes_all_links
@@ -241,18 +243,18 @@ class _NetworkSearch:
         bounding = None
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
-            bounding = tasks.enter_context(self._beside(partial(bound_over_all_links, *given)))
+            bounding = tasks.enter_context(self._compute_beside(partial(bound_over_all_links, *given)))
         context, result = relax.run(context, connections, stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
-            return self._without_relaxation(context, relaxation, first.incumbent, directed)
+            return self._stopped_corridors(context, relaxation, first.incumbent, directed)
         of_relaxation = now() - began
         log_line(options, f"relaxation: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
         self._announce(stage, relaxation.objective)
         context = context.with_effort(effort)
         context = replace(context, places=places_of(problem, context.matrix))
-        result = self._after(GROW, context, replace(result, incumbent=first.incumbent))
+        result = self._run_heuristic(GROW, context, replace(result, incumbent=first.incumbent))
         strategy = choose_strategy(
             SIZES,
             n_arc_groups=context.network.n_arc_groups,
@@ -265,16 +267,16 @@ class _NetworkSearch:
         )
         for heuristic in strategy.stages:
             if isinstance(heuristic, Heuristic):
-                result = self._after(heuristic, context, result)
+                result = self._run_heuristic(heuristic, context, result)
         arc_groups, result = self._arcs(context, result, every, strategy.stage(Restrict))
         found = None
         if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:
-            found = self._over_reduced(context, result)
+            found = self._search_reduced_model(context, result)
         prove = strategy.stage(Prove)
         if found is None and len(arc_groups) == len(every) <= SIZES.few_arc_groups:
-            found = self._over_directed_arcs(context, result, prove)
+            found = self._search_directed_arcs(context, result, prove)
         if found is None and is_staged and len(arc_groups) < len(every):
-            found = proven_by_directions(problem, context, result, arc_groups, prove, self.stage + WITHIN_LINKS)
+            found = prove_by_directions(problem, context, result, arc_groups, prove, self.stage + WITHIN_LINKS)
         proof = self.stage + WITHIN_LINKS if len(arc_groups) < len(every) else stage
         within = found or prove.run(context, result, arc_groups, proof)
         if within.status == "infeasible" and len(arc_groups) < len(every):
@@ -287,14 +289,14 @@ class _NetworkSearch:
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
             bound = matrix.tightest_bound(bound, within.bound)
         if bounding is not None and len(arc_groups) < len(every):
-            bound = self._bounded(bounding, bound, matrix)
+            bound = self._tighter_bound(bounding, bound, matrix)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
         outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
-            outcome, relaxation = directed.without(outcome), directed.without(relaxation)
-        return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
+            outcome, relaxation = directed.drop_directions(outcome), directed.drop_directions(relaxation)
+        return Corridors(MipOutcome(_mark_if_optimal(outcome, options), relaxation), chosen, float(bound))
 
-    def _bounded(self, bounding: BackgroundTask[float | None], bound: float, matrix: Matrix) -> float:
+    def _tighter_bound(self, bounding: BackgroundTask[float | None], bound: float, matrix: Matrix) -> float:
         """The tighter of a bound over all links and that which is computed beside the search."""
         self._announce(f"{self.stage}, flow directions")
         found = bounding.result()
@@ -302,22 +304,22 @@ class _NetworkSearch:
         self._announce(self.stage, bound)
         return bound
 
-    def _without_relaxation(
+    def _stopped_corridors(
         self, context: SearchContext, relaxation: Outcome, incumbent: Floats | None, directed: OneWay | None = None
     ) -> Corridors:
         """The incumbent of a search that was stopped before it had a bound; else the outcome of the relaxation."""
         links: tuple[str, ...] = ()
         outcome = relaxation
         if relaxation.status == "limit" and incumbent is not None:
-            relaxation = _unbounded(context)
+            relaxation = _unbounded_outcome(context)
             outcome = replace(relaxation, objective=context.value(incumbent), x=incumbent)
             used = context.network.arc_groups_used(incumbent)
             links = tuple(str(self.links[k]) for k in used if k < len(self.links))
         if directed is not None:
-            outcome, relaxation = directed.without(outcome), directed.without(relaxation)
+            outcome, relaxation = directed.drop_directions(outcome), directed.drop_directions(relaxation)
         return Corridors(MipOutcome(outcome, relaxation), links, relaxation.objective)
 
-    def _constructed(self, context: SearchContext, start: Floats | None = None) -> tuple[SearchContext, Result]:
+    def _construct_start(self, context: SearchContext, start: Floats | None = None) -> tuple[SearchContext, Result]:
         """The search with the network for tree growth, and a first plan, for the case that a time limit stops it.
 
         Growth towards targets gives a first plan only.
@@ -326,7 +328,7 @@ class _NetworkSearch:
         grown = growth or growth_network_of(self.problem, context.matrix, to_targets=True)
         first = Result("limit", incumbent=start)
         if start is None:
-            first = self._after(CONSTRUCT, replace(context, growth=grown), first)
+            first = self._run_heuristic(CONSTRUCT, replace(context, growth=grown), first)
         return replace(context, growth=growth), first
 
     def _announce(self, stage: str, bound: float = np.nan, incumbent: float = np.nan) -> None:
@@ -334,7 +336,7 @@ class _NetworkSearch:
         if self.on_progress is not None:
             self.on_progress(Progress(stage, 0.0, bound, incumbent))
 
-    def _after(self, stage: Heuristic, context: SearchContext, before: Result) -> Result:
+    def _run_heuristic(self, stage: Heuristic, context: SearchContext, before: Result) -> Result:
         """The result of a heuristic, with a line in the log."""
         began = now()
         name = _NAMES.get(type(stage).__name__, "large-neighbourhood search")
@@ -370,24 +372,28 @@ class _NetworkSearch:
             arc_groups = np.union1d(np.union1d(converged, arc_groups), sites)
         return arc_groups, result
 
-    def _over_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
+    def _search_directed_arcs(self, context: SearchContext, before: Result, prove: Prove) -> Result | None:
         """Search over all links with two arcs each; None where that does not hold, is no tighter or finds nothing."""
         directed = directed_arcs(self.problem, context.matrix)
         if directed is None or relaxation_if_tighter(directed, context.matrix, self.options) is None:
             return None
-        return self._over_arcs(context, directed, before, prove)
+        return self._search_arcs(context, directed, before, prove)
 
-    def _over_arcs(self, context: SearchContext, directed: DirectedArcs, before: Result, prove: Prove) -> Result | None:
+    def _search_arcs(
+        self, context: SearchContext, directed: DirectedArcs, before: Result, prove: Prove
+    ) -> Result | None:
         """Search with two arcs a link; None if that finds no plan."""
         network = network_of(self.problem, directed.matrix)
         inside = replace(context, matrix=directed.matrix, network=network, places=None)
-        start = None if before.incumbent is None else directed.split(before.incumbent)
+        start = None if before.incumbent is None else directed.split_directions(before.incumbent)
         if start is not None and not residuals(directed.matrix, start).hold:
             start = None
         within = prove.run(inside, replace(before, incumbent=start), np.unique(network.arc_group), self.stage)
-        return None if within.incumbent is None else replace(within, incumbent=directed.lifted(within.incumbent))
+        return (
+            None if within.incumbent is None else replace(within, incumbent=directed.merge_directions(within.incumbent))
+        )
 
-    def _over_reduced(self, context: SearchContext, before: Result) -> Result | None:
+    def _search_reduced_model(self, context: SearchContext, before: Result) -> Result | None:
         """Search over all links where the incumbent fixes nearly every retrofit; else None."""
         assert before.incumbent is not None
         small = None
@@ -399,16 +405,18 @@ class _NetworkSearch:
         inside = replace(context, matrix=small.matrix, network=network, places=None)
         start = replace(before, incumbent=small.start)
         within = PROVE_REDUCED.run(inside, start, np.unique(network.arc_group), self.stage)
-        return None if within.incumbent is None else replace(within, incumbent=small.lifted(within.incumbent))
+        return (
+            None if within.incumbent is None else replace(within, incumbent=small.lift_to_full_model(within.incumbent))
+        )
 
 
-def _unbounded(context: SearchContext) -> Outcome:
+def _unbounded_outcome(context: SearchContext) -> Outcome:
     """The outcome of a relaxation that was stopped."""
     unbounded = context.sign * np.inf
     return Outcome("limit", unbounded, unbounded, None, None, None)
 
 
-def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats | None:
+def _duals_on_all_rows(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats | None:
     """Return the duals of the rows of a part on those of the whole matrix; 0 on its other rows."""
     if row_dual is None:
         return None
@@ -416,18 +424,18 @@ def _on_rows_of(matrix: Matrix, part: Matrix, row_dual: Floats | None) -> Floats
     return np.array([dual_of.get(row, 0.0) for row in matrix.row_constraints])
 
 
-def _combined(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
+def _combine_corridors(one: Corridors, other: Corridors, matrix: Matrix, options: SolverOptions) -> Corridors:
     """The better plan of two searches, with the tighter bound over all links, over which `one` searched."""
     sign = matrix.sign
     bound = matrix.tightest_bound(one.all_links_bound, other.all_links_bound)
     first, second = one.within.outcome, other.within.outcome
     if second.x is not None and sign * second.objective >= sign * first.objective:
         return replace(other, all_links_bound=bound)
-    outcome = _with_status(replace(first, bound=bound), options)
+    outcome = _mark_if_optimal(replace(first, bound=bound), options)
     return replace(one, within=replace(one.within, outcome=outcome), all_links_bound=bound)
 
 
-def _with_status(outcome: Outcome, options: SolverOptions) -> Outcome:
+def _mark_if_optimal(outcome: Outcome, options: SolverOptions) -> Outcome:
     """An outcome whose gap is the requested one is optimal, however the solver ended."""
     if outcome.x is not None and gap_share(outcome.bound, outcome.objective) <= options.gap_share + 1e-9:
         return replace(outcome, status="optimal")

@@ -62,7 +62,7 @@ class Normalised:
         """Return a point of the search in the units of the problem."""
         return x * self.column
 
-    def searched(self, x: Floats) -> Floats:
+    def to_search_units(self, x: Floats) -> Floats:
         """Return a point of the problem in the units of the search."""
         return x / self.column
 
@@ -89,7 +89,7 @@ class Normalised:
         return replace(found, outcome=self.outcome(found.outcome), relaxation=self.outcome(found.relaxation))
 
 
-def normalised(problem: Problem, matrix: Matrix) -> Normalised:
+def normalise_money(problem: Problem, matrix: Matrix) -> Normalised:
     """Return the model of a problem with money in the unit of the search."""
     n_rows, n_columns = matrix.rows.shape
     is_money_row = np.array([name in MONEY_ROWS for name, _ in matrix.row_constraints], dtype=bool)
@@ -110,17 +110,19 @@ def normalised(problem: Problem, matrix: Matrix) -> Normalised:
     costs = matrix.costs * column / objective[:, None]
     made = replace(
         matrix,
-        rows=sparse.csc_array((_rounded(data), matrix.rows.indices, matrix.rows.indptr), shape=(n_rows, n_columns)),
-        row_lower=_rounded(matrix.row_lower / row),
-        row_upper=_rounded(matrix.row_upper / row),
-        lower=_rounded(matrix.lower / column),
-        upper=_rounded(matrix.upper / column),
-        costs=_rounded(costs),
+        rows=sparse.csc_array(
+            (_round_values(data), matrix.rows.indices, matrix.rows.indptr), shape=(n_rows, n_columns)
+        ),
+        row_lower=_round_values(matrix.row_lower / row),
+        row_upper=_round_values(matrix.row_upper / row),
+        lower=_round_values(matrix.lower / column),
+        upper=_round_values(matrix.upper / column),
+        costs=_round_values(costs),
     )
     return Normalised(made, unit, objective, row, column, matrix.costs[0])
 
 
-def _rounded(values: Floats) -> Floats:
+def _round_values(values: Floats) -> Floats:
     """Values rounded to a number of significant digits."""
     counts = np.isfinite(values) & (np.abs(values) > _NOTHING)
     size = np.floor(np.log10(np.abs(values), where=counts, out=np.zeros_like(values)))

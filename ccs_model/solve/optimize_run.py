@@ -112,12 +112,12 @@ def optimize_to_folder(
     folder = Path(out) if out is not None else key.folder()
     if not force and (manifest := cached_manifest(folder, key)) is not None:
         remove_leftovers(folder)
-        return _cached(folder, manifest, question)
+        return _cached_run(folder, manifest, question)
     _validate_workbook_stays(scenario, folder)
     with hold_lock(folder):
         # Another process may have finished the same run before it released the lock.
         if not force and (manifest := cached_manifest(folder, key)) is not None:
-            return _cached(folder, manifest, question)
+            return _cached_run(folder, manifest, question)
         repaired = "" if force or not is_incomplete(folder, key) else f"{folder}: {INCOMPLETE}"
         force = force or update or bool(repaired)
         validate_overwrite(folder, force)
@@ -159,7 +159,7 @@ def _validate_workbook_stays(scenario: object, folder: Path) -> None:
             raise FileError(f"{folder}: contains the workbook that is read, {read.name}; choose another --out")
 
 
-def _cached(folder: Path, manifest: Mapping[str, Any], question: Question) -> OptimizedRun:
+def _cached_run(folder: Path, manifest: Mapping[str, Any], question: Question) -> OptimizedRun:
     if manifest.get("status") == "infeasible":
         conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
         raise InfeasibleError(conflicts, folder)

@@ -72,17 +72,17 @@ class SearchProgress:
         """Report the progress of a solver."""
         is_whole = seen.stage == self.stage
         if is_whole and math.isfinite(seen.bound):
-            self._bound = _furthest(self._bound, self.scale * seen.bound, -self.sense)
+            self._bound = _furthest_value(self._bound, self.scale * seen.bound, -self.sense)
         if (is_whole or seen.stage.endswith(_OF_PLANS)) and math.isfinite(seen.incumbent):
-            self._best = _furthest(self._best, self.scale * seen.incumbent, self.sense)
+            self._best = _furthest_value(self._best, self.scale * seen.incumbent, self.sense)
         # A solution of the search may exceed a bound by its tolerance.
         bound = self._best if self.sense * (self._bound - self._best) < 0 else self._bound
-        self.report(Progress(self._words(seen.stage), time_s() - self.began, bound, self._best))
+        self.report(Progress(self._stage_text(seen.stage), time_s() - self.began, bound, self._best))
 
-    def _words(self, stage: str) -> str:
+    def _stage_text(self, stage: str) -> str:
         return next((words for part, words in _WORDS if part in stage), PROVING if stage == self.stage else stage)
 
 
-def _furthest(one: float, other: float, sense: float) -> float:
+def _furthest_value(one: float, other: float, sense: float) -> float:
     """The larger of two values with a positive sense, else the smaller; `other` if `one` is NaN."""
     return other if math.isnan(one) or sense * (other - one) > 0 else one

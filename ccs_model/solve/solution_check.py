@@ -90,7 +90,7 @@ def raise_if_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions
             _raise_if_beyond_retrofits(problem, matrix)
     elif is_proven_infeasible(matrix, options, limit):
         with effort():
-            raise _infeasible(problem, matrix, options)
+            raise _infeasible_error(problem, matrix, options)
 
 
 def _raise_if_beyond_retrofits(problem: Problem, matrix: Matrix) -> None:
@@ -138,42 +138,42 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
         if nothing is None:
             if was_stopped():
                 _raise_if_beyond_retrofits(problem, matrix)
-                raise _without_plan()
-            return _found_or_infeasible(problem, matrix, options)
+                raise _no_plan_error()
+            return _find_elastic_plan(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
     if outcome.status == "unbounded":
-        raise _without_limit(problem, matrix, options)
+        raise _unbounded_error(problem, matrix, options)
     with effort():
-        return _without_a_plan(problem, matrix, options)
+        return _verify_infeasible(problem, matrix, options)
 
 
-def _found_or_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
+def _find_elastic_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """The plan of an elastic model that violates nothing; an error if there is none or no answer."""
     status, plan = elastic_opinion(matrix, options, now() + _effort_to_verify(matrix))
     if plan is not None:
         return plan
     if status == "infeasible":
         with effort():
-            raise _infeasible(problem, matrix, options)
-    raise _without_plan()
+            raise _infeasible_error(problem, matrix, options)
+    raise _no_plan_error()
 
 
-def _without_plan() -> NoPlanError:
+def _no_plan_error() -> NoPlanError:
     return NoPlanError(
         "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, or lower the targets"
     )
 
 
-def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
+def _verify_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
     to_verify = _effort_to_verify(matrix)
     if is_proven_infeasible(matrix, options, to_verify):
-        raise _infeasible(problem, matrix, options)
+        raise _infeasible_error(problem, matrix, options)
     second = point_without_presolve(matrix, options, to_verify)
     if second.x is not None:
         return second
     if second.status == "unbounded":
-        raise _without_limit(problem, matrix, options)
+        raise _unbounded_error(problem, matrix, options)
     undecided = NoPlanError(
         "the solver reports that the model is infeasible, but this could not be verified, and no plan was found; "
         "raise solver.effort, or the budgets, or lower the targets"
@@ -188,20 +188,20 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     if status == "contradiction":
         what = "the solver reports that the model is infeasible, but an elastic model needs to violate no constraint"
         raise disagreement(matrix, options, what)
-    raise _infeasible(problem, matrix, options)
+    raise _infeasible_error(problem, matrix, options)
 
 
-def _multiple(matrix: Matrix) -> float:
+def _effort_multiple(matrix: Matrix) -> float:
     return _OF_SMALL_MODELS if len(matrix.row_lower) <= _SMALL_ROWS else 1.0
 
 
 def _effort_to_verify(matrix: Matrix) -> float:
-    return max(effort_of_model(len(matrix.row_lower), "normal"), _VERIFY_EFFORT * _multiple(matrix))
+    return max(effort_of_model(len(matrix.row_lower), "normal"), _VERIFY_EFFORT * _effort_multiple(matrix))
 
 
-def _infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> InfeasibleError:
+def _infeasible_error(problem: Problem, matrix: Matrix, options: SolverOptions) -> InfeasibleError:
     """The error of an infeasible model: what conflicts, what restores feasibility, and the nearest plan."""
-    repair_effort = REPAIR_EFFORT * _multiple(matrix)
+    repair_effort = REPAIR_EFFORT * _effort_multiple(matrix)
     deadline = now() + repair_effort
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = now() + _ROWS_SHARE * repair_effort
@@ -262,7 +262,7 @@ def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[
     return {"nearest_retrofits": retrofits, "nearest_violations": violations}
 
 
-def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:
+def _unbounded_error(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:
     """The error of an unbounded objective, with the variables that lack a limit."""
     columns = columns_without_limit(matrix, options, effort_of_model(len(matrix.row_lower), "normal"))[:_NAMED]
     growing = "the objective {} is unbounded: {} has no limit"

@@ -31,7 +31,7 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.model.objective import npv_terms
-from ccs_model.model.terms import summed
+from ccs_model.model.terms import sum_terms
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
 
@@ -48,15 +48,15 @@ def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
         deadline=deadline,
         stage="tie-breaking",
         start=chosen,
-        may_move=of_the_same_streams(matrix, chosen),
+        may_move=is_of_same_streams(matrix, chosen),
     ).outcome
-    return _better(matrix, chosen, second.point)
+    return _better_point(matrix, chosen, second.point)
 
 
 def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     """Like `break_ties` for a large model, in a matrix restricted to the streams of the plan."""
     matrix = highs.matrix
-    small = restrict_matrix(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
+    small = restrict_matrix(matrix, np.flatnonzero(~is_of_same_streams(matrix, chosen)))
     if not small.has_point(chosen):
         return chosen
     part = small.matrix
@@ -74,10 +74,10 @@ def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Flo
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
-    return _better(matrix, chosen, None if second.point is None else small.lift_to_full_model(second.point))
+    return _better_point(matrix, chosen, None if second.point is None else small.lift_to_full_model(second.point))
 
 
-def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
+def break_continuous_ties(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
     """Return the best solution by the secondary objective with the same integer columns and objective value.
 
     One linear program, so that it is solved to its end at every exit of a search.
@@ -85,10 +85,10 @@ def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: 
     highs = Highs.with_integers_fixed(matrix, options, chosen)
     _keep_value(highs, chosen)
     second = highs.attempt(np.inf, "tie-breaking with integers fixed")
-    return _better(matrix, chosen, second.point)
+    return _better_point(matrix, chosen, second.point)
 
 
-def with_network_fitted(
+def fit_network(
     problem: Problem,
     matrix: Matrix,
     options: SolverOptions,
@@ -215,7 +215,7 @@ def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
     return (value - loss, np.inf) if maximise else (-np.inf, value + loss)
 
 
-def _better(matrix: Matrix, chosen: Floats, point: Floats | None) -> Floats:
+def _better_point(matrix: Matrix, chosen: Floats, point: Floats | None) -> Floats:
     """A point if it is better by the secondary objective and keeps the value of the first one."""
     if point is None:
         return chosen
@@ -225,7 +225,7 @@ def _better(matrix: Matrix, chosen: Floats, point: Floats | None) -> Floats:
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
 
 
-def of_the_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
+def is_of_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
     """Return the columns of the streams that the plan retrofits, in any year, size, technology and site.
 
     Columns that are no retrofits (pipes, sites, wells) are included.
@@ -257,7 +257,7 @@ def with_best_finance(problem: Problem, matrix: Matrix, options: SolverOptions, 
 
     All other decisions stay. Raises NoPlanError if the solver fails.
     """
-    value = summed(npv_terms(problem))
+    value = sum_terms(npv_terms(problem))
     worth = np.zeros(len(chosen))
     decided = np.zeros(len(chosen), dtype=bool)
     for name in [name for name in (SPEND, CREDITED) if name in problem.axes]:

@@ -25,7 +25,7 @@ from ccs_model.report.export.formats import frontier_dict
 from ccs_model.runs.run_writer import run_files
 from ccs_model.solve.assembly import budget_row
 from ccs_model.solve.driver import optimize
-from ccs_model.solve.normalised_money import normalised
+from ccs_model.solve.normalised_money import normalise_money
 from ccs_model.solve.strategies import SIZES
 
 pytestmark = pytest.mark.slow
@@ -262,7 +262,7 @@ def test_a_frontier_with_late_or_full_sites_is_computed(small, site):
 def test_merit_order_plans_are_near_the_optimum_of_the_listed_streams(problem_of):
     problem = problem_of(NETWORK, {"budget.total_mn": 3_000})
     matrix = matrix_of(build_model(problem))
-    search, options = normalised(problem, matrix), solver_options(problem)
+    search, options = normalise_money(problem, matrix), solver_options(problem)
     row = budget_row(matrix).row
     budgets = [600.0, 1_500.0, 3_000.0]
     with effort():

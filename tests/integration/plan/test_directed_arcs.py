@@ -26,7 +26,7 @@ from ccs_model.solve import network_search as corridors_module
 from ccs_model.solve.directed_arcs import directed_arcs, relaxation_if_tighter
 from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
-from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way_model
 from ccs_model.solve.strategies import ModelSizes
 
 pytestmark = pytest.mark.slow
@@ -59,11 +59,11 @@ def test_the_one_way_model_has_the_same_optimum(
     results: list[OneWay | None] = []
 
     def record(*given: Any) -> OneWay | None:
-        results.append(one_way(*given))
+        results.append(one_way_model(*given))
         return results[-1]
 
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(few_arc_groups=0))
-    monkeypatch.setattr(corridors_module, "one_way", record)
+    monkeypatch.setattr(corridors_module, "one_way_model", record)
     plan = solved(ONE_PERIOD, changes)
     assert results and results[0] is not None
     assert plan.status != "limit" and plan.checks["holds"].all()
@@ -76,7 +76,7 @@ def test_the_one_way_relaxation_is_no_weaker_and_cuts_off_no_plan(problem_of: Pr
     problem = problem_of(changes)
     matrix = matrix_of(build_model(problem))
     connections = connections_of(problem, matrix)
-    directed = one_way(problem, matrix, connections)
+    directed = one_way_model(problem, matrix, connections)
     assert directed is not None
     context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(threads=1), np.inf)
     relax, directed_context = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
@@ -88,14 +88,14 @@ def test_the_one_way_relaxation_is_no_weaker_and_cuts_off_no_plan(problem_of: Pr
     highs = Highs(cut.matrix, SolverOptions(gap_share=1e-7, threads=1))
     found = highs.run(60, "test")
     assert found.objective == pytest.approx(best, rel=1e-6)
-    lifted = directed.without(found).x
+    lifted = directed.drop_directions(found).x
     assert lifted is not None and len(lifted) == len(matrix.lower)
 
 
 def test_the_one_way_model_does_not_apply_with_trucks(problem_of: ProblemBuilder) -> None:
     problem = problem_of(ONE_PERIOD, {"transport.trucks": True})
     matrix = matrix_of(build_model(problem))
-    assert one_way(problem, matrix, connections_of(problem, matrix)) is None
+    assert one_way_model(problem, matrix, connections_of(problem, matrix)) is None
 
 
 STAGED: dict[str, Any] = {
@@ -117,7 +117,7 @@ def test_the_one_way_model_of_several_periods_cuts_off_no_plan(
     problem = problem_of(STAGED, changes)
     matrix = matrix_of(build_model(problem))
     connections = connections_of(problem, matrix)
-    directed = one_way(problem, matrix, connections)
+    directed = one_way_model(problem, matrix, connections)
     assert directed is not None
     context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(), np.inf)
     relax, directed_context = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
@@ -141,7 +141,7 @@ def test_the_model_of_two_arcs_per_link_has_the_same_optimum(
     assert both.x is not None and by_arc.x is not None
     assert by_arc.objective == pytest.approx(both.objective, rel=1e-6)
     # A plan of one model is a plan of the other with the same value.
-    lifted, split = directed.lifted(by_arc.x), directed.split(both.x)
+    lifted, split = directed.merge_directions(by_arc.x), directed.split_directions(both.x)
     assert residuals(matrix, lifted).hold and residuals(directed.matrix, split).hold
     assert float(matrix.costs[0] @ lifted) == pytest.approx(by_arc.objective, rel=1e-9)
     assert float(directed.matrix.costs[0] @ split) == pytest.approx(both.objective, rel=1e-9)
@@ -170,7 +170,7 @@ def test_two_arcs_per_link_need_one_period_without_trucks(problem_of: ProblemBui
 def test_each_direction_share_has_its_constraints(problem_of: ProblemBuilder) -> None:
     problem = problem_of(ONE_PERIOD)
     matrix = matrix_of(build_model(problem))
-    directed = one_way(problem, matrix, connections_of(problem, matrix))
+    directed = one_way_model(problem, matrix, connections_of(problem, matrix))
     assert directed is not None
     links = len(set(problem.network.lines["link"])) if problem.network is not None else 0
     rows = directed.matrix.rows_of(ONE_DIRECTION)

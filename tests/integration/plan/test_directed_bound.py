@@ -23,7 +23,7 @@ from ccs_model.solve.assembly import budget_row
 from ccs_model.solve.directed_bound import (
     bound_over_all_links,
     lines_over_all_links,
-    proven_by_directions,
+    prove_by_directions,
     without_network_of_other_periods,
     without_peak_flows,
 )
@@ -124,7 +124,7 @@ def prove_over_all_links(
     with effort():
         context = SearchContext(matrix, network, options, now() + 60.0)
         before = Result("limit", incumbent=np.zeros(len(matrix.lower)) if start is None else start)
-        return proven_by_directions(problem, context, before, all_arc_groups, Prove(), "test"), all_arc_groups
+        return prove_by_directions(problem, context, before, all_arc_groups, Prove(), "test"), all_arc_groups
 
 
 @pytest.mark.parametrize("budget", [1_000, 3_000])

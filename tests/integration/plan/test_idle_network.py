@@ -14,7 +14,7 @@ from ccs_model.model import build_model
 from ccs_model.model.names import OBLIGATION_FORWARD, OPENED, PIPE, WELLS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
-from ccs_model.solve.tie_breaking import idle_links, with_network_fitted
+from ccs_model.solve.tie_breaking import fit_network, idle_links
 from tests import hand_network
 
 CHANGES = {
@@ -33,7 +33,7 @@ def test_idle_pipes_sites_and_wells_are_removed_from_a_plan(hand_problem: Callab
     options = SolverOptions(1e-9)
 
     def resize_network(x: Floats) -> Floats:
-        return with_network_fitted(problem, matrix, options, x, np.inf)
+        return fit_network(problem, matrix, options, x, np.inf)
 
     needed = resize_network(np.where(matrix.is_integer, np.round(found.x), found.x))
     # A plan without idle assets is a fixed point; idle assets that are added to it are removed again.

@@ -114,6 +114,8 @@ def test_reduced_models_of_random_networks_have_the_same_optimum(incumbent: str,
         assert len(small.matrix.lower) < len(matrix.lower), seed
         found, point = solve_to_optimality(small.matrix, small.start)
         assert found == pytest.approx(optimum, rel=1e-7, abs=1e-7), seed
-        assert residuals(matrix, small.lifted(point)).hold, seed
-        assert float(matrix.costs[0] @ small.lifted(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7), seed
+        assert residuals(matrix, small.lift_to_full_model(point)).hold, seed
+        assert float(matrix.costs[0] @ small.lift_to_full_model(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7), (
+            seed
+        )
     assert n_merged >= least_merged

@@ -11,7 +11,7 @@ import pytest
 
 from ccs_model.analysis.regret import validate_comparable
 from ccs_model.errors import InputError
-from ccs_model.model.terms import paid_by_tonne
+from ccs_model.model.terms import payments_by_tonne
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import Plan
@@ -122,7 +122,7 @@ def test_measures_are_paid_for_the_years_of_their_unit(problem_of: Callable[...,
     assert len(alone) and (problem.routes["vintage"].iloc[alone] == 0).all()
     assert (problem.routes.loc[problem.captures, "vintage"] > 0).all()
     # With a lead time of one year, the six years start in 2027, 2032 and 2037; four of the last are in the horizon.
-    per_kt = paid_by_tonne(problem)["build"][alone] / problem.reduced_ktpa[alone][:, None]
+    per_kt = payments_by_tonne(problem)["build"][alone] / problem.reduced_ktpa[alone][:, None]
     assert per_kt == pytest.approx(np.tile([0.6, 0.6, 0.4], (len(alone), 1)), rel=1e-9)
 
 

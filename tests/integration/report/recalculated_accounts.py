@@ -96,7 +96,7 @@ def _with_changed_accounts(problem: Problem, changes: Mapping[str, Any], capex_f
         # The capex factor does not change O&M, even where O&M is a share of capital.
         network = replace(network, lines=_scaled(lines, ("om_share",), 1.0 / capex_factor))
     changed = replace(problem, scenario=scenario, accounts=accounts, routes=routes, sites=sites, network=network)
-    return changed.discounted_at(scenario.discount_rate)
+    return changed.with_discount_rate(scenario.discount_rate)
 
 
 def _scaled(table: Any, names: tuple[str, ...], factor: float) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.streams import about_a_relining, in_given_window
+from ccs_model.engineering.streams import is_in_given_window, is_near_relining
 from ccs_model.inputs import Inputs
 
 STARTS, YEARS = [2026, 2030, 2035, 2040], [4, 5, 5, 5]
@@ -18,7 +18,7 @@ ANGANG = "P100000120219"
 
 
 def windows(*relined: float) -> list[list[bool]]:
-    return about_a_relining(relined, STARTS, YEARS, campaign_yr=17, window_yr=2).tolist()
+    return is_near_relining(relined, STARTS, YEARS, campaign_yr=17, window_yr=2).tolist()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_starts_are_allowed_only_near_the_next_relining(relined: float, expected
 
 
 def test_given_window_includes_its_end_years_and_may_be_open_ended() -> None:
-    found = in_given_window([2031, 2034, np.nan, np.nan], [2033, np.nan, 2030, np.nan], STARTS, YEARS)
+    found = is_in_given_window([2031, 2034, np.nan, np.nan], [2033, np.nan, 2030, np.nan], STARTS, YEARS)
     assert found.tolist() == [
         [False, True, False, False],
         [False, True, True, True],
@@ -54,7 +54,7 @@ def test_given_window_includes_its_end_years_and_may_be_open_ended() -> None:
 @given(st.integers(1990, 2025), st.integers(0, 4), st.integers(10, 25))
 def test_wider_relining_window_never_forbids_more_starts(relined: int, window: int, campaign: int) -> None:
     def may_start(width: int) -> np.ndarray:
-        return about_a_relining([relined], STARTS, YEARS, campaign_yr=campaign, window_yr=width)
+        return is_near_relining([relined], STARTS, YEARS, campaign_yr=campaign, window_yr=width)
 
     # If the next relining is overdue in the narrow window only, the wide one may allow fewer starts.
     if relined + campaign + window >= STARTS[0]:

@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
-from ccs_model.problem.applied_calibration import SCHEMA, Calibrated, calibrated_by, delivery_of, deployment_ceilings
+from ccs_model.problem.applied_calibration import SCHEMA, Calibrated, calibration_of, delivery_of, deployment_ceilings
 from ccs_model.scenario import read_scenario
 
 DELIVERED = {"p10": 0.5, "median": 0.8, "p90": 0.9}
@@ -40,7 +40,7 @@ def load_calibration(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated
         calibration = f"{{use: {use}, file: mine.json, preset: {preset}, ceiling: true}}"
         text = f"name: Asked\nplants: {{provinces: [Hebei]}}\ncalibration: {calibration}\nbudget: {{total_mn: 5}}\n"
         (tmp_path / "asked.yaml").write_text(text, encoding="utf-8")
-        found = calibrated_by(read_scenario(tmp_path / "asked.yaml"), inputs)
+        found = calibration_of(read_scenario(tmp_path / "asked.yaml"), inputs)
         assert found is not None
         return found
 

@@ -16,7 +16,7 @@ from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem import Problem
 from ccs_model.problem.build_problem import NO_LINK, NO_SITE, NO_WELLS
 from ccs_model.problem.candidate_network import Network
-from ccs_model.problem.link_costs import Terrain, _with_least, network_of
+from ccs_model.problem.link_costs import Terrain, _add_least_flows, network_of
 from tests.hand_network import LINKS, PLANTS, SITES
 
 MakeProblem = Callable[..., Problem]
@@ -81,14 +81,14 @@ def test_pipe_size_starts_at_the_flow_where_it_is_cheapest() -> None:
         }
     )
     # 10 + Q = 30 + Q ÷ 2 at 40; 30 + Q ÷ 2 = 60 + 0.4 Q at 300, beyond the largest medium pipe of 200.
-    assert _with_least(lines)["smallest_ktpa"].tolist()[:4] == [0, 40, 200, 0]
+    assert _add_least_flows(lines)["smallest_ktpa"].tolist()[:4] == [0, 40, 200, 0]
     # On C the medium pipe costs less from the start, on D never.
-    assert _with_least(lines)["smallest_ktpa"].tolist()[4:] == [0, 0, 0, 0]
+    assert _add_least_flows(lines)["smallest_ktpa"].tolist()[4:] == [0, 0, 0, 0]
     # A size that starts at 300 kt/y is removed from a link of 150, whatever the order of the names.
     few = lines[:3].assign(largest_ktpa=[100.0, 150.0, 150.0])
-    assert _with_least(few)["pipe"].tolist() == ["small", "medium"]
+    assert _add_least_flows(few)["pipe"].tolist() == ["small", "medium"]
     # Sizes that include a flow may be built for any flow.
-    assert (_with_least(lines.assign(included_ktpa=50.0))["smallest_ktpa"] == 0).all()
+    assert (_add_least_flows(lines.assign(included_ktpa=50.0))["smallest_ktpa"] == 0).all()
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
 from ccs_model.problem.options import (
+    drop_dominated_options,
     measured_streams,
     measures_alone,
     measures_of,
     with_measure_costs,
-    without_dominated,
 )
 from ccs_model.problem.problem import periods_of
 from ccs_model.problem.storage_sites import wells_for
@@ -228,7 +228,7 @@ def remaining_technologies(inputs: Inputs, small: Callable[..., Scenario]) -> Ca
         scenario = small(TWO_HEAT_SOURCES, changes or {})
         routes = pd.DataFrame([{**OPTION, **(one or {})}, {**OPTION, **OTHER, **another}])
         level = PriceLevel.of("CNY", 2024, inputs)
-        return list(without_dominated(scenario, inputs, level, routes, periods_of(scenario))["technology"])
+        return list(drop_dominated_options(scenario, inputs, level, routes, periods_of(scenario))["technology"])
 
     return make
 

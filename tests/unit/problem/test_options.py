@@ -140,7 +140,7 @@ def test_removing_dominated_options_does_not_change_the_objective(
     requested = {**ALL_HEAT, "capture.technologies": ["amine", "advanced_amine"], "solver.mip_gap": 0.0}
     pruned = solved(one_mill, requested, tables=tables)
     module = sys.modules["ccs_model.problem.build_problem"]
-    monkeypatch.setattr(module, "without_dominated", lambda scenario, inputs, level, routes, periods: routes)
+    monkeypatch.setattr(module, "drop_dominated_options", lambda scenario, inputs, level, routes, periods: routes)
     unpruned = solved(one_mill, requested, tables=tables)
     assert len(pruned.problem.routes) < len(unpruned.problem.routes)
     assert pruned.objective.value == pytest.approx(unpruned.objective.value, rel=1e-6)

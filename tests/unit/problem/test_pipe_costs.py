@@ -41,7 +41,7 @@ def shared_pipe_mn(pipes: PipeCosts, flow_ktpa: float, length_km: float) -> floa
 def test_costs_of_two_chinese_pipelines_are_within_15_percent(
     pipes: PipeCosts, flow_ktpa: float, length_km: float, built_mn: float
 ) -> None:
-    own = pipes.own([flow_ktpa], [length_km]).iloc[0]
+    own = pipes.own_pipes([flow_ktpa], [length_km]).iloc[0]
     assert own["capex_mn"] == pytest.approx(5.33 * (flow_ktpa / 1_000) ** 0.3 * length_km**0.94)
     assert own["capex_mn"] == pytest.approx(built_mn, rel=0.15)
     assert shared_pipe_mn(pipes, flow_ktpa, length_km) == pytest.approx(built_mn, rel=0.15)
@@ -52,16 +52,18 @@ def test_pipe_sizes_match_the_cost_law_at_their_ends_and_lie_at_most_5_percent_b
     for end in (100, 400, 1_600, 6_400):
         assert shared_pipe_mn(pipes, end, 50) == pytest.approx(5.33 * (end / 1_000) ** 0.3 * 50**0.94)
     flows = np.geomspace(100, 25_600, 200)
-    ratio = np.array([shared_pipe_mn(pipes, q, 50) for q in flows]) / pipes.own(flows, 50.0)["capex_mn"].to_numpy()
+    ratio = (
+        np.array([shared_pipe_mn(pipes, q, 50) for q in flows]) / pipes.own_pipes(flows, 50.0)["capex_mn"].to_numpy()
+    )
     assert ratio.max() <= 1 + 1e-9
     assert ratio.min() > 0.95
     # A flow below the smallest costs as much as the smallest; the cost increases with flow.
-    assert pipes.own([10], [50])["capex_mn"].iloc[0] == pytest.approx(5.33 * 0.1**0.3 * 50**0.94)
+    assert pipes.own_pipes([10], [50])["capex_mn"].iloc[0] == pytest.approx(5.33 * 0.1**0.3 * 50**0.94)
     assert (np.diff([shared_pipe_mn(pipes, q, 50) for q in flows]) > 0).all()
 
 
 def test_terrain_multiplies_capital_and_maintenance(pipes: PipeCosts) -> None:
-    plain, hills = (pipes.own([800], [100], factor).iloc[0] for factor in (1.0, 1.5))
+    plain, hills = (pipes.own_pipes([800], [100], factor).iloc[0] for factor in (1.0, 1.5))
     assert hills["capex_mn"] == pytest.approx(1.5 * plain["capex_mn"])
     assert hills["om_mn_pa"] == pytest.approx(1.5 * plain["om_mn_pa"])
     assert hills["kwh_per_t"] == plain["kwh_per_t"] == pytest.approx(0.04 * 100)
@@ -117,7 +119,7 @@ def test_own_pipe_uses_the_cheapest_trend_with_enough_capacity() -> None:
             "om_mn_per_km_per_ktpa": [1e-5, 2e-5], "om_share": 0.0, "kwh_per_t_km": [0.02, 0.03], "life_yr": [30, 40],
         }
     )  # fmt: skip
-    own = PipeCosts(trends, 1.0, None, pd.DataFrame()).own([200, 400, 600, 3_000], 50, [1.0, 1.0, 2.0, 1.0])
+    own = PipeCosts(trends, 1.0, None, pd.DataFrame()).own_pipes([200, 400, 600, 3_000], 50, [1.0, 1.0, 2.0, 1.0])
     # 0.1 + 0.004 × 200 = 0.9 per km; at 400 kt/y the thick pipe costs 1.4 against 1.7; 3,000 kt/y need two lines.
     assert own["pipe"].tolist() == ["thin", "thick", "thick", "thick"]
     assert own["n_lines"].tolist() == [1, 1, 1, 2]
@@ -153,7 +155,7 @@ def classes(inputs: Inputs, small: Callable[..., Scenario]) -> PipeCosts:
 def test_own_pipe_uses_the_cheapest_size_class(
     classes: PipeCosts, flow_tph: float, pipe: str, n_lines: int, per_km: float
 ) -> None:
-    (own,) = classes.own([flow_tph * TPH], [50], [1.5]).to_dict("records")
+    (own,) = classes.own_pipes([flow_tph * TPH], [50], [1.5]).to_dict("records")
     assert (own["pipe"], own["n_lines"], own["life_yr"]) == (pipe, n_lines, 50)
     # EUR per m are thousand EUR per km; the terrain factor scales only capital.
     assert own["capex_mn"] == pytest.approx(1.5 * per_km * 50 / 1_000, rel=1e-12)
@@ -220,7 +222,7 @@ def test_trends_become_pipe_sizes_in_the_scenario_currency(
     assert sizes["largest_ktpa"].tolist() == [500, np.inf]
     assert sizes["smallest_ktpa"].tolist() == [0, 500] and (sizes["included_ktpa"] == 0).all()
     # Without a limit, one line carries any flow.
-    own = found.own([100, 100_000], [10, 10])
+    own = found.own_pipes([100, 100_000], [10, 10])
     assert own["n_lines"].tolist() == [1, 1]
     assert own["capex_mn"].tolist() == pytest.approx([5 * rate, 1_010 * rate])
 
@@ -233,7 +235,7 @@ def test_flow_above_the_largest_trend_needs_several_lines() -> None:
             "om_mn_per_km_per_ktpa": 0.0, "om_share": 0.0, "kwh_per_t_km": 0.0, "life_yr": 30,
         }
     )  # fmt: skip
-    own = PipeCosts(table, 1.0, None, pd.DataFrame()).own([500, 501, 2_000, 2_001, 6_000], 1)
+    own = PipeCosts(table, 1.0, None, pd.DataFrame()).own_pipes([500, 501, 2_000, 2_001, 6_000], 1)
     # The thin pipe is cheaper wherever it is large enough, but 2,001 in two lines still need the thick one.
     assert own["pipe"].tolist() == ["thin", "thick", "thick", "thick", "thick"]
     assert own["n_lines"].tolist() == [1, 1, 1, 2, 3]
@@ -249,7 +251,7 @@ def test_scenario_currency_scales_only_pipe_costs(inputs: Inputs, small: Callabl
             )
             for currency in ("CNY", "USD")
         )
-        before, after = (each.own([50, 900, 9_000], [10, 50, 200]) for each in (yuan, dollars))
+        before, after = (each.own_pipes([50, 900, 9_000], [10, 50, 200]) for each in (yuan, dollars))
         # 7.1957 yuan per dollar in 2024.
         for name in ("capex_mn", "om_mn_pa"):
             assert (after[name] * 7.1957).tolist() == pytest.approx(before[name].tolist(), rel=1e-12), name

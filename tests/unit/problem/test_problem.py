@@ -112,7 +112,7 @@ def test_static_year_has_no_salvage_and_no_years_after_the_horizon(static: Probl
 
 
 def test_discounted_at_matches_a_problem_built_with_that_rate(staged: Problem, make_problem: MakeProblem) -> None:
-    rediscounted, rebuilt = staged.discounted_at(0.05), make_problem({**THREE_PERIODS, "discount_rate": 0.05})
+    rediscounted, rebuilt = staged.with_discount_rate(0.05), make_problem({**THREE_PERIODS, "discount_rate": 0.05})
     assert rediscounted.discount.tolist() == rebuilt.discount.tolist()
     assert rediscounted.salvage_share.tolist() == rebuilt.salvage_share.tolist()
     pd.testing.assert_frame_equal(rediscounted.periods, rebuilt.periods)

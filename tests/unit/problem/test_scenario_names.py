@@ -6,13 +6,13 @@ import pytest
 
 from ccs_model.errors import Issue
 from ccs_model.inputs.table_checks import UNKNOWN_REFERENCE
-from ccs_model.problem.scenario_names import _without_consequences, place_of
+from ccs_model.problem.scenario_names import _drop_consequences, place_of
 from ccs_model.scenario import Scenario, read_scenario
 
 
 def remaining_places(n_first: int, *issues: tuple[str, str]) -> list[str]:
     """Return where the remaining issues are; the first `n_first` issues are those of the first stage."""
-    found = _without_consequences([Issue(where, what, "") for where, what in issues], n_first)
+    found = _drop_consequences([Issue(where, what, "") for where, what in issues], n_first)
     return [issue.where for issue in found]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ccs_model.problem import Problem
-from ccs_model.problem.problem import in_group
+from ccs_model.problem.problem import is_in_group
 from tests.hand_network import LINKS, PLANTS, SITES
 
 PERIODS = {"years": [2026, 2031], "capital_recovery_share": None, "targets.captured_ktpa": 100}
@@ -43,7 +43,7 @@ def test_unit_may_start_if_exactly_its_minimum_life_remains(make_problem: Callab
 def test_a_group_is_a_sector_a_province_or_all(make_problem: Callable[..., Problem]) -> None:
     plants = make_problem({}).plants
     for group, expected in (("", 3), ("sources", 3), ("Here", 3), ("steel", 0)):
-        assert int(np.sum(in_group(plants, group))) == expected, group
+        assert int(np.sum(is_in_group(plants, group))) == expected, group
 
 
 def test_open_site_costs_its_om_and_a_sinking_fund_for_closure(make_problem: Callable[..., Problem]) -> None:
