@@ -130,6 +130,11 @@ def rounded_text(value: float | int | None) -> str:
     return f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}"
 
 
+def count_text(number: float | int | None, what: str) -> str:
+    """Return `1 retrofit`, `12 retrofits`."""
+    return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
+
+
 def join_first_names(names: Sequence[str], n: int, joint: str = ", ") -> str:
     """Return the first `n` names and how many more there are: `a, b and 3 more`."""
     more = len(names) - n

@@ -149,11 +149,9 @@ class BudgetPointSearch:
                     pooled = self._prove_improved_points(found, pooled, self._proofs)
                 found = pooled
         mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
-        return [
-            self._convert_to_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)
-        ], ranked
+        return [self._to_problem_units(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
 
-    def _convert_to_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
+    def _to_problem_units(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
         """A budget point of the search in the units of the problem."""
         return BudgetPoint(
             budget_mn,

@@ -314,7 +314,7 @@ class _Findings:
                 return None if not self._has_time() else True
             return self._exchanges.sign * (without.value - found.value) > 0
 
-        high, low = _double_until_holds(leaves, 2.0, 1.0, self._has_time, most=MAX_CAPEX_FACTOR)
+        high, low = _bracket_by_doubling(leaves, 2.0, 1.0, self._has_time, most=MAX_CAPEX_FACTOR)
         if high is not None:
             message = (
                 f"It would leave at a capital cost of capture between {low:.2f} and {high:.2f} times the present one."
@@ -332,7 +332,7 @@ class _Findings:
         def enters(more: float) -> bool | None:
             return self._is_worth(parameter_change.at(more), refilled=False)
 
-        high, low = _double_until_holds(enters, 100.0, 0.0, self._has_time)
+        high, low = _bracket_by_doubling(enters, 100.0, 0.0, self._has_time)
         if high is not None:
             message = (
                 f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.money}/t higher in "
@@ -355,7 +355,7 @@ class _Findings:
                 "carbon_price", "It would stay without a carbon price.", {"low_share": None, "high_share": 0.0}
             )
             return
-        high, low = _closest_pair(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
+        high, low = _bisect(stays, 1.0, 0.0, MAX_SOLVES - 1, self._has_time)
         message = f"It would leave at a carbon price between {low:.0%} and {high:.0%} of the present one in every year."
         yield Change("carbon_price", message, {"low_share": low, "high_share": high})
 
@@ -441,10 +441,10 @@ def _bracket(
     """Bisect between an end where it may hold and one where it does not; (None, None) if it does not hold there."""
     if not has_time() or not holds(where):
         return None, None
-    return _closest_pair(holds, where, where_not, n_solves - 1, has_time)
+    return _bisect(holds, where, where_not, n_solves - 1, has_time)
 
 
-def _double_until_holds(
+def _bracket_by_doubling(
     holds: Holds, where: float, where_not: float, has_time: Callable[[], bool], *, most: float = math.inf
 ) -> tuple[float | None, float]:
     """Double a value until it holds there, then bisect; (None, last value where it does not hold) if it never does."""
@@ -452,12 +452,12 @@ def _double_until_holds(
         if where > most or not has_time() or (found := holds(where)) is None:
             break
         if found:
-            return _closest_pair(holds, where, where_not, MAX_SOLVES - n, has_time)
+            return _bisect(holds, where, where_not, MAX_SOLVES - n, has_time)
         where, where_not = where * 2.0, where
     return None, where_not
 
 
-def _closest_pair(
+def _bisect(
     holds: Holds, where: float, where_not: float, n_solves: int, has_time: Callable[[], bool]
 ) -> tuple[float, float]:
     """The closest pair (holds, does not hold) that bisection finds in `n_solves` solves."""

@@ -374,7 +374,7 @@ def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) 
             what = f"no worker has joined the scheduler at {scheduler.address} within {_WORKERS_S} s"
             raise FileError(f"{what}; start some (dask worker {scheduler.address}) and repeat the command") from error
         # A separate task, so that a worker that joins later gets the work as well.
-        shared = client.submit(_return_work, work, key=f"work-{token}")
+        shared = client.submit(_identity, work, key=f"work-{token}")
         futures = {
             client.submit(_attempt_on_worker, token, shared, job.task, key=f"{job.key}-{token}", pure=False): job.key
             for job in jobs
@@ -397,7 +397,7 @@ def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) 
             logging.getLogger(name).setLevel(level)
 
 
-def _return_work(work: Work) -> Work:
+def _identity(work: Work) -> Work:
     return work
 
 

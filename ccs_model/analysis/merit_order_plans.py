@@ -20,7 +20,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.budget_sweep import with_limit, zero_point
 from ccs_model.mip.clock import now, seconds_until_stop
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.sweep_search import GrowAtLimits
 from ccs_model.model.names import BUILD
@@ -77,7 +77,7 @@ def _listed_plan(
     leaves out the links in `unused`.
     """
     others = others[matrix.lower[others] == 0]
-    small = restrict_matrix(matrix, others)
+    small = remove_columns(matrix, others)
     if start is None or not small.has_point(start):
         start = zero_point(matrix)
     if problem.is_integer and problem.network is not None:
@@ -89,7 +89,7 @@ def _listed_plan(
         grown = BUDGET_SWEEP.stage(GrowAtLimits).grow.run(context, Result("limit", start)).incumbent
         if grown is not None and (start is None or context.is_improvement(grown, context.value(start))):
             start, unused = grown, network.columns_outside(network.arc_groups_used(grown))
-    small = restrict_matrix(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
+    small = remove_columns(matrix, np.union1d(others, unused[matrix.lower[unused] == 0]))
     if start is not None and not small.has_point(start):
         start = zero_point(matrix)
     if not len(small.columns):

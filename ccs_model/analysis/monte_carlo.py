@@ -174,7 +174,7 @@ def montecarlo(
     requested = {"run_sha256": key.sha256, "scenario": planned.name, "n_draws": draws, "seed": seed}
     if sampling != LATIN:
         requested["sampling"] = sampling
-    sha = RunKey.hash_of_text(json.dumps(requested))
+    sha = RunKey.analysis_sha256(json.dumps(requested))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     write_request(folder / REQUEST, {"key": sha, **requested}, "other futures")
     if solved is not None:

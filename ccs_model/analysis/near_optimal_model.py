@@ -38,7 +38,7 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.model.names import ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
@@ -117,9 +117,9 @@ class NearOptimalModel:
         self._reduced_cost_of: dict[str, float] = {}
         self._relaxation = LinearRelaxation(reference.matrix, options, 1e6, self._outside)
         off = self._find_fixed_columns()
-        small = restrict_matrix(reference.matrix, np.union1d(self._outside, off))
+        small = remove_columns(reference.matrix, np.union1d(self._outside, off))
         if not small.has_point(reference.x):
-            small = restrict_matrix(reference.matrix, NO_COLUMNS)
+            small = remove_columns(reference.matrix, NO_COLUMNS)
         self._small = small
         # Columns that are left after reduced-cost fixing, then one a plant, then the distance.
         self.n_columns = len(small.columns)

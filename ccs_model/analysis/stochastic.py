@@ -58,7 +58,7 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, round_to_integrality
-from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
+from ccs_model.mip.presolve import RestrictedModel, remove_columns
 from ccs_model.model.build_model import Outlook, build_hedge
 from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES
@@ -95,7 +95,7 @@ class SolvedFuture:
         """From a future's plan and the links that pipes may use; None for all links."""
         at = AtPoint.of_plan(plan)
         off = columns_outside(at.problem, at.matrix, links)
-        return cls(future, plan, at, restrict_matrix(at.matrix, off), off)
+        return cls(future, plan, at, remove_columns(at.matrix, off), off)
 
     @property
     def problem(self) -> Problem:
@@ -256,7 +256,7 @@ class _TwoStage:
         full = matrix_of(build_hedge([future.problem for future in futures], outlook))
         columns = _columns_of_futures(full, futures)
         off = np.concatenate([columns[f][future.off] for f, future in enumerate(futures)])
-        small = restrict_matrix(full, off[off >= 0])
+        small = remove_columns(full, off[off >= 0])
         start = self._start(full, columns)
         if start is not None and not (small.has_point(start) and residuals(full, start).hold):
             start = None

@@ -283,7 +283,7 @@ class _Cases:
             "keys": list(dict.fromkeys(key for changes in variations for key in changes)),
             "cases": json.loads(json.dumps(cases, default=list)),
         }
-        sha = RunKey.hash_of_text(json.dumps(spec, sort_keys=True, ensure_ascii=False))
+        sha = RunKey.analysis_sha256(json.dumps(spec, sort_keys=True, ensure_ascii=False))
         return cls({"key": sha, **spec}, f"{base_key.slug}-sweep-{sha[:8]}", tasks, tuple(inputs.values()))
 
 

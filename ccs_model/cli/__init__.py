@@ -143,7 +143,7 @@ def main() -> None:
         if isinstance(error, OSError):
             _discard_output()
         with contextlib.suppress(OSError):
-            click.echo(_color_error(text), err=True, color=use_color())
+            click.echo(_colour_error(text), err=True, color=use_color())
     sys.exit(code or 0)
 
 
@@ -250,7 +250,7 @@ def _message(error: CcsModelError) -> str:
     return "\n".join([*error.lines, f"ccs-model: {n:,} error{'s' if n != 1 else ''}; nothing was solved"])
 
 
-def _color_error(text: str) -> str:
+def _colour_error(text: str) -> str:
     """Return an error with its last line, or that which names the program, in red."""
     *lines, last = text.split("\n")
     if text.startswith("ccs-model: "):

@@ -12,9 +12,8 @@ import click
 from ccs_model.cli.command_options import PATH, Decorator, finite_range
 from ccs_model.cli.output_guard import validate_import_folder
 from ccs_model.errors import DONE, InputError, Issue
-from ccs_model.plan.headline import count_text
 from ccs_model.runs.folder_writer import atomic_folder
-from ccs_model.units import join_first_names
+from ccs_model.units import count_text, join_first_names
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker

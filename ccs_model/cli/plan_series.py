@@ -124,7 +124,7 @@ def frontier(
     # A plan of another model with the same inputs is a plan; its bound is not one of this model.
     bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
     # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
-    sha = RunKey.hash_of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
+    sha = RunKey.analysis_sha256(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
     folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
     if not force and output.out is None and (folder / FRONTIER).is_file():
         page = _page(folder)  # an interrupted run may lack its page, which is written last

@@ -29,9 +29,8 @@ from ccs_model.cli.command_options import (
 )
 from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.errors import DONE, LIMIT_REACHED
-from ccs_model.plan.headline import count_text
 from ccs_model.report.text_tables import amount_text
-from ccs_model.units import money_text, rounded_text
+from ccs_model.units import count_text, money_text, rounded_text
 
 if TYPE_CHECKING:
     from ccs_model.analysis.jobs import Scheduler
@@ -349,9 +348,9 @@ def near_optimal(
 
     show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")
-    asked = [requested.is_dir(), within_share, n_plans, all_links]
+    choices = [requested.is_dir(), within_share, n_plans, all_links]
     document = output.report_analysis(
-        question_key(requested, asked, "near-optimal", allow_outside=allow),
+        question_key(requested, choices, "near-optimal", allow_outside=allow),
         "near_optimal",
         f"{{}}: plans within {within_share:.2%}",
         lambda: search(

@@ -106,10 +106,10 @@ def _name_of(folder: Path) -> str:
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
     from ccs_model.inputs.country_packs import pack_files, pack_of
-    from ccs_model.plan.headline import count_text
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible_sentences
+    from ccs_model.units import count_text
 
     pack = pack_of(country, sectors)
     files = pack_files(pack, _name_of(folder), sectors)
@@ -217,10 +217,10 @@ def _summarize_problem(problem: Problem) -> dict[str, Any]:
 
 
 def _check_text(scenario: Path, problem: Problem) -> str:
-    from ccs_model.plan.headline import count_text
     from ccs_model.problem.unused_inputs import unused_inputs
     from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
     from ccs_model.report.text_tables import wrap
+    from ccs_model.units import count_text
 
     n_candidates = int(problem.plants["is_candidate"].sum())
     own = [(table, origin) for table, origin in problem.inputs.origins.items() if origin != "shipped"]

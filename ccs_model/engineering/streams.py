@@ -325,7 +325,7 @@ def captive_streams(
 # Periods in which a retrofit may start: given turnaround windows and expected relinings.
 
 
-def is_in_given_window(
+def overlaps_window(
     from_year: npt.ArrayLike, until_year: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike
 ) -> Mask:
     """Return [row, period] whether the period overlaps the window; a missing end (NaN) is open."""
@@ -371,7 +371,7 @@ def may_start(
     stoves also start only near a relining of one of their furnaces.
     """
     of_plant = plants.set_index("plant")[["turnaround_from", "turnaround_until"]].reindex(streams["plant"])
-    allowed = is_in_given_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
+    allowed = overlaps_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
     stoves = (streams["stream"] == STOVES) | streams["stream"].str.startswith(f"{STOVES} ")
     if not at_relining or not stoves.any():
         return allowed

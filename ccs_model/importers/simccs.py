@@ -317,7 +317,7 @@ def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tup
     """Sites of the older text file: a row of headings, then one row per site."""
     for line, cells in list(text.lines())[1:]:
         reader = _Cells(f"{text.name}:{line}", issues)
-        if reader.has_fields(cells, max(layout.old_place) + 1):
+        if reader.require_fields(cells, max(layout.old_place) + 1):
             site: _Site = {"id": cells[0], layout.amount.name: reader.number(layout.amount, cells[layout.old_amount])}
             site |= _costs(layout, "", [cells[i] for i in layout.old_costs], reader)
             site |= reader.place(*(cells[i] for i in layout.old_place))
@@ -350,7 +350,7 @@ class _Cells:
         self.where = where
         self.issues = issues
 
-    def has_fields(self, cells: Sequence[str], count: int) -> bool:
+    def require_fields(self, cells: Sequence[str], count: int) -> bool:
         """Whether the line has enough fields; adds an issue if not."""
         if len(cells) < count:
             self.issues.append(Issue(self.where, f"{len(cells)} fields, expected at least {count}"))
@@ -382,7 +382,7 @@ def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
     total: tuple[float, float] | None = None
     for line, cells in list(text.lines())[1:]:
         reader = _Cells(f"{text.name}:{line}", issues)
-        if not reader.has_fields(cells, 5 if len(cells) > 3 else 3):
+        if not reader.require_fields(cells, 5 if len(cells) > 3 else 3):
             continue
         numbers = [reader.number(column, cell) for column, cell in zip(_TREND, [*cells[1:5], "0", "0"], strict=False)]
         slope, intercept = numbers[0] + numbers[2], numbers[1] + numbers[3]
@@ -413,7 +413,7 @@ def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
         if line <= last_heading:
             continue
         reader = _Cells(f"{text.name}:{line}", issues)
-        if not reader.has_fields(cells, 5 if has_parts else 3):
+        if not reader.require_fields(cells, 5 if has_parts else 3):
             continue
         start, end = reader.vertex(cells[0]), reader.vertex(cells[1])
         lengths = cells[3:5] if has_parts else [cells[2], "0"]
@@ -437,7 +437,7 @@ def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> di
     before = len(issues)
     for line, cells in text.lines():
         reader = _Cells(f"{text.name}:{line}", issues)
-        if cells[0].startswith("#") or not reader.has_fields(cells, 6):
+        if cells[0].startswith("#") or not reader.require_fields(cells, 6):
             continue
         for kind, name, cell in ((cells[0], cells[1], cells[4]), (cells[2], cells[3], cells[5])):
             vertex = reader.vertex(cell)

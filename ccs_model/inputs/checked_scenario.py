@@ -337,7 +337,7 @@ def _validate_reading(reading: Reading, column: Column) -> Scenario:
 
 
 def _add_file_issues(reading: Reading, error: InputError | FileError) -> CcsModelError:
-    """Faults of the scenario first, then those of its tables; a file that cannot be read is one of them."""
+    """Issues of the scenario first, then those of its tables; a file that cannot be read is one of them."""
     of_the_file = reading.issues()
     if not of_the_file:
         return error

@@ -235,9 +235,7 @@ def _load(
         read[f"own:{terrain.name}"] = terrain.raw
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
     return Inputs(
-        tables=MappingProxyType(
-            {name: frame[frame.columns[frame.columns != "source"]] for name, frame in result.frames.items()}
-        ),
+        tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
         sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
         folder_name=data_folder_name() if root == data_folder() else root.name,
         origins=MappingProxyType(result.origins),

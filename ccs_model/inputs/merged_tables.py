@@ -22,7 +22,7 @@ from ccs_model.inputs.terrain_file import TERRAIN_TABLE, TerrainFile
 from ccs_model.inputs.user_tables import COAL_CHEMICALS, INVENTORIES, Inventory, OwnFolder
 from ccs_model.scenario.sections import TERRAIN, OwnTables
 from ccs_model.scenario.validation import clean_text, most_similar_name, respelling_text, shown_text, visible_form
-from ccs_model.units import join_first_names
+from ccs_model.units import count_text, join_first_names
 
 SHIPPED = "shipped"
 OIL_FIELDS = "storage/oil_fields"
@@ -101,7 +101,7 @@ def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, re
             )
         ]
     frame = result.frames[TERRAIN_TABLE].iloc[:0] if terrain.table is None else terrain.table.frame
-    message = _count_text(len(frame), "place")
+    message = count_text(len(frame), "place")
     if terrain.raster is not None:
         n_rows, n_columns = terrain.raster.values.shape
         message = f"{n_columns} × {n_rows} cells"
@@ -123,7 +123,7 @@ def _add_oil_fields(result: Merged, folder: OwnFolder, requested: OwnTables) -> 
     lacking = {name: np.nan if kind.kind == "f" else "" for name, kind in sites.dtypes.items() if name not in fields}
     added = fields.assign(**{**lacking, "kind": "eor"})[sites.columns]
     result.frames[SITES] = pd.concat([sites, added], ignore_index=True)
-    result.origins[SITES] += f" + {_count_text(len(fields), 'oil field')} of {OIL_FIELDS}"
+    result.origins[SITES] += f" + {count_text(len(fields), 'oil field')} of {OIL_FIELDS}"
     return []
 
 
@@ -132,7 +132,7 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     file = table.frame["source"].iloc[0].file if len(table.frame) else "an empty table"
     if is_instead:
         result.frames[table.name] = table.frame
-        result.origins[table.name] = f"{file}, replaces the shipped table ({_count_text(len(table.frame), 'row')})"
+        result.origins[table.name] = f"{file}, replaces the shipped table ({count_text(len(table.frame), 'row')})"
         return
     if table.frame.empty:
         return
@@ -146,11 +146,11 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     rows = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
     rows = rows.sort_values("_order", kind="stable").drop(columns="_order")
     result.frames[table.name] = rows.reset_index(drop=True)
-    message = f"{_count_text(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
+    message = f"{count_text(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
     if n_left_out:
         group = _GROUPED_BY.get(table.name)
         why = f"of the same {group}" if group else "of later years"
-        message += f", {_count_text(n_left_out, 'other row')} {why} left out"
+        message += f", {count_text(n_left_out, 'other row')} {why} left out"
     result.origins[table.name] += f" + {file} ({message})"
 
 
@@ -193,7 +193,7 @@ def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
     result.frames[name] = (
         pd.concat([shipped_rows, frame], ignore_index=True) if len(shipped_rows) else frame.reset_index(drop=True)
     )
-    message = f"{frame['source'].iloc[0].file} ({_count_text(len(frame), 'plant')})"
+    message = f"{frame['source'].iloc[0].file} ({count_text(len(frame), 'plant')})"
     result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
 
 
@@ -212,10 +212,6 @@ def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolde
         if result.frames[table].empty and len(shipped[table].frame):
             issues.append(Issue(f"{table}.csv", "has no rows", "instead.txt replaces the shipped table with it"))
     return issues
-
-
-def _count_text(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 # Names as the tables spell them.
@@ -372,7 +368,7 @@ def similar_names(frames: Mapping[str, pd.DataFrame]) -> list[str]:
     provinces = set().union(*(_texts(frames[table]["province"]) for table in PLANTS))
     notices += _unused_place_notices(frames["technologies/location_factors"], "province", provinces)
     notices += _unused_place_notices(frames["streams/utilisation"], "province", provinces | {_ALL})
-    notices += _unused_rows(frames)
+    notices += _unused_row_notices(frames)
     burnt = sorted({"coal", *_texts(frames["technologies/heat_sources"]["fuel"])} - {"none"})
     fuels = frames["prices/fuels"].drop_duplicates("fuel")
     for _, row in fuels[~fuels["fuel"].isin(burnt)].iterrows():
@@ -389,7 +385,7 @@ _ADDITIONS = {
 }
 
 
-def _unused_rows(frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+def _unused_row_notices(frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """A notice of the own rows of each table that belong to no row of the table they add to."""
     for table, (of_table, columns) in _ADDITIONS.items():
         known = dict.fromkeys(zip(*(frames[of_table][column] for column in columns), strict=True))

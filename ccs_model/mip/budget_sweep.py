@@ -25,7 +25,7 @@ from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Matrix, mask_at, residuals
 from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.parametric import MovingLimit, Support
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import USED, FixedChargeNetwork, Result, SearchContext
 
 _DIFFERING = SubMip(gap_part=0.15, max_nodes=1)
@@ -371,9 +371,7 @@ class Deepen:
         enough = sign * value + self.useless_gap_part * model.options.gap_share * abs(value)
         reduced_cost_gap = np.maximum(-sign * relaxation.reduced_cost, 0.0)
         is_useless = sign * relaxation.objective - reduced_cost_gap <= enough
-        small = restrict_matrix(
-            matrix, np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (x < 0.5) & is_useless)
-        )
+        small = remove_columns(matrix, np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (x < 0.5) & is_useless))
         if not small.has_point(x):
             return replace(point, x=x, is_deepened=True)
         search = Highs(small.matrix, model.options, scaling=model.network.scaling(small.matrix))

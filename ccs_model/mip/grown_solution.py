@@ -158,9 +158,9 @@ class Growth:
         """[…, p, site] cost of sites and wells for the flows and more […, p, 1]; infinite beyond a site's limits."""
         if more is not None:
             return self._site_costs(self.stored + more)
-        return self._compute_once("sites", lambda: self._site_costs(self.stored))
+        return self._cached_cost("sites", lambda: self._site_costs(self.stored))
 
-    def _compute_once(self, name: str, compute: Callable[[], Floats]) -> Floats:
+    def _cached_cost(self, name: str, compute: Callable[[], Floats]) -> Floats:
         """A cost of the current solution, which is computed once."""
         if name not in self._costs:
             self._costs[name] = compute()
@@ -187,7 +187,7 @@ class Growth:
 
     def _pipe_spending(self) -> Floats:
         """[p, link] cost of the pipes."""
-        return self._compute_once("pipes", self._pipe_costs)
+        return self._cached_cost("pipes", self._pipe_costs)
 
     def _pipe_costs(self) -> Floats:
         spent, used = np.zeros_like(self.flow), self._used_links()
@@ -196,7 +196,7 @@ class Growth:
 
     def spending(self) -> Floats:
         """[p] money spent in each period."""
-        return self._compute_once("all", self._spending)
+        return self._cached_cost("all", self._spending)
 
     def _spending(self) -> Floats:
         net = self.network

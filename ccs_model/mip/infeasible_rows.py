@@ -115,7 +115,7 @@ class ElasticSearch:
             # Tree growth takes little time, so that it answers for the groups that are left.
             if now() >= deadline and growth is None:
                 continue
-            elastic, stage = _make_elastic(matrix, rows), f"relaxing {' and '.join(group)}"
+            elastic, stage = _elastic_matrix(matrix, rows), f"relaxing {' and '.join(group)}"
             outcome = self._minimise_slack(elastic, _shared_deadline(deadline, 1 + n_left), stage, growth)
             is_open = outcome.status == "limit" and not _is_answered_by_growth(elastic, growth)
             tried.append(_Tried(rows, elastic, stage, outcome, is_open))
@@ -149,7 +149,9 @@ class ElasticSearch:
             return None
         limits = np.array([_limit(matrix, int(row)) for row in rows])
         weights = 1.0 / np.maximum(np.abs(limits), 1.0)
-        x = self._minimise_slack(_make_elastic(matrix, rows, weights), deadline, "nearest plan", self.growths(())).point
+        x = self._minimise_slack(
+            _elastic_matrix(matrix, rows, weights), deadline, "nearest plan", self.growths(())
+        ).point
         if x is None:
             return None
         n = len(matrix.lower)
@@ -167,7 +169,7 @@ class ElasticSearch:
         matrix, n = self.matrix, len(limits)
         count = matrix.with_rows(amounts, np.full(n, -np.inf), limits, (("limit", k) for k in range(n)))
         rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-        x = self._minimise_slack(_make_elastic(count, rows, weights), deadline, "smallest excess", None).point
+        x = self._minimise_slack(_elastic_matrix(count, rows, weights), deadline, "smallest excess", None).point
         return None if x is None else x[len(matrix.lower) :]
 
     def _minimise_slack(self, elastic: Matrix, deadline: float, stage: str, growth: GrowthNetwork | None) -> Outcome:
@@ -245,7 +247,7 @@ def _limit(matrix: Matrix, row: int) -> float:
     return upper if np.isfinite(upper) else float(matrix.row_lower[row])
 
 
-def _make_elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
+def _elastic_matrix(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
     """The elastic matrix of `rows`: each slack relaxes the side that its row limits."""
     signs = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
     return matrix.with_slacks(rows, signs, np.ones(len(rows)) if weights is None else weights)

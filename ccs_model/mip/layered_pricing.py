@@ -116,7 +116,10 @@ class Layers:
         return found
 
     def _set_column_groups(self, planned: Matrix, row_of: Ints, limit: Floats, one_sided: Mask) -> None:
-        """[column] its first row Σ x ≤ 1, or a number of its own: one column of a group joins at a time."""
+        """Set the group of each column: its first row Σ x ≤ 1, or a number of its own.
+
+        One column of a group joins at a time.
+        """
         odd = np.bincount(row_of, weights=planned.rows.data != 1.0, minlength=self.n_rows)
         choice = one_sided & (limit == 1) & (odd == 0) & (self.flip > 0)
         group = self.n_rows + np.arange(self.n_columns)

@@ -24,7 +24,7 @@ from ccs_model.mip.branch_and_bound import verified_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, Progress
 from ccs_model.mip.matrix import mask_at
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import USED, FixedChargeNetwork, Heuristic, Result, SearchContext, candidate_list
 
 _STAGE = "large-neighbourhood search"
@@ -61,7 +61,7 @@ class SubMip:
         """Return the best point found that agrees with `start` in all integer columns that are not `free`; or None."""
         matrix, network = context.matrix, context.network
         fixed = matrix.is_integer & ~free
-        small = restrict_matrix(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
+        small = remove_columns(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
         if not small.has_point(start):
             return None
         highs = Highs(small.matrix, context.options, scaling=network.scaling(small.matrix))

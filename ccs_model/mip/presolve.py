@@ -18,7 +18,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix, mask_at
-from ccs_model.mip.verification import elastic_opinion
+from ccs_model.mip.verification import verify_by_elastic_model
 
 # A column of at most this value counts as 0.
 _TRACE = 1e-7
@@ -50,7 +50,7 @@ class RestrictedModel:
         return bool((np.abs(x[self.place < 0]) <= _TRACE).all())
 
 
-def restrict_matrix(matrix: Matrix, off: Ints) -> RestrictedModel:
+def remove_columns(matrix: Matrix, off: Ints) -> RestrictedModel:
     """Return `matrix` without the columns `off`, whose lower bound must be 0, and without all they fix at 0."""
     removed = mask_at(len(matrix.lower), off)
     removed |= (matrix.lower == 0) & (matrix.upper == 0)
@@ -118,7 +118,7 @@ def _is_infeasible(highs: Highs, options: SolverOptions, deadline: float) -> boo
     """Whether an elastic model confirms that no point exists within the present bounds of `highs`."""
     continuous = np.zeros(len(highs.lower), dtype=bool)
     tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_integer=continuous)
-    return elastic_opinion(tried, options, deadline)[0] == "infeasible"
+    return verify_by_elastic_model(tried, options, deadline)[0] == "infeasible"
 
 
 def aggregate_columns(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:

@@ -18,7 +18,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Outcome, Progress, SolverOptions, Status
 from ccs_model.mip.matrix import Matrix, Scaling, flow_scaling_of, mask_at
-from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
+from ccs_model.mip.presolve import RestrictedModel, remove_columns
 
 if TYPE_CHECKING:
     from ccs_model.mip.growing_network import GrowthNetwork
@@ -211,7 +211,7 @@ class SearchContext:
 
     def restrict_to_arcs(self, arc_groups: Ints) -> tuple[SearchContext, RestrictedModel]:
         """The search over the model with some arc groups only, and that model."""
-        small = restrict_matrix(self.matrix, self.network.columns_outside(arc_groups))
+        small = remove_columns(self.matrix, self.network.columns_outside(arc_groups))
         network = self.network.restrict_to_model(self.matrix, small)
         return replace(self, matrix=small.matrix, network=network, places=None, growth=None), small
 

@@ -160,7 +160,7 @@ class _Earned:
     site: Floats
 
 
-def _compute_earnings(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
+def _earnings_at(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
     """What is earned at some prices; `near` is the order of sources at similar ones, from which sorting is faster."""
     difference = (prices[:, network.start] - prices[:, network.end]).T
     gain = np.abs(difference)
@@ -199,7 +199,7 @@ def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", 
 
 def inequality(network: SourceNetwork, charges: Charges, prices: Floats) -> Cut:
     """Return the inequality Σ coefficient × column ≤ 0 of some prices [source, node], its largest coefficient 1."""
-    earned = _compute_earnings(network, charges, prices)
+    earned = _earnings_at(network, charges, prices)
     parts = [
         network.captured.scale_terms(prices[np.arange(len(network.source)), network.source]),
         network.pipes.scale_terms(-earned.pipe),
@@ -255,7 +255,7 @@ class Ascent:
         for _ in range(self.n_steps):
             if np.isinf(now()):
                 break
-            earned = _compute_earnings(network, charges, prices, order)
+            earned = _earnings_at(network, charges, prices, order)
             order = earned.order
             # A pipe that earns more than its charge is built once; one that the relaxation has built is paid for.
             built = paid + (earned.pipe > charges.pipe)

@@ -25,7 +25,7 @@ from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import Highs
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.parametric import Support
-from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
+from ccs_model.mip.presolve import RestrictedModel, remove_columns
 from ccs_model.mip.search import Result, SearchContext, Strategy
 from ccs_model.mip.source_prices import PriceRounds, SourceNetwork
 from ccs_model.mip.tree_growth import Grow
@@ -202,7 +202,7 @@ def _sweep_limits(model: SweepModel, limits: Floats, work: SweepWork, *, effort:
     return work.strategy.stage(Sweep).run(model, limits.tolist(), effort)
 
 
-def _relate_points(
+def _improve_by_neighbours(
     model: SweepModel, points: Sequence[SweepPoint], part: slice, work: SweepWork, *, effort: float
 ) -> list[SweepPoint]:
     """A part of the points, improved by their neighbours."""
@@ -211,7 +211,7 @@ def _relate_points(
     return work.strategy.stage(Relate).run(model, points[part], below, above, effort)
 
 
-def _deepen_point(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
+def _improve_point(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
     """A point with a better incumbent or bound."""
     return work.strategy.stage(Deepen).run(model, point, effort)
 
@@ -310,9 +310,9 @@ class SweepSearch:
             [partial(_sweep_limits, model, limits[half], effort=share) for half in _halves(len(limits))]
         )
         points = _carry_solutions_up(model, [point for half in swept for point in half])
-        points = self._relate_neighbours(model, points, effort_left)
+        points = self._improve_all_by_neighbours(model, points, effort_left)
         if self.work.proof is None:
-            points = self._deepen_gaps(model, points, effort_left)
+            points = self._improve_widest_gaps(model, points, effort_left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
 
     def _anchors(self, highest: float) -> list[Anchor] | None:
@@ -368,7 +368,7 @@ class SweepSearch:
     def _restrict_model(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel] | None:
         """The model within some arc groups; None if nothing that the limit concerns can be built there."""
         model = self.work.model
-        small = restrict_matrix(model.matrix, model.network.columns_outside(arc_groups))
+        small = remove_columns(model.matrix, model.network.columns_outside(arc_groups))
         if model.matrix.row_constraints[model.row] not in small.matrix.row_constraints:
             return None
         row = small.matrix.row_constraints.index(model.matrix.row_constraints[model.row])
@@ -380,17 +380,17 @@ class SweepSearch:
         network = model.network.restrict_to_model(model.matrix, small)
         return SweepModel(small.matrix, row, network, tuple(inside.values()), model.options), small
 
-    def _relate_neighbours(
+    def _improve_all_by_neighbours(
         self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
     ) -> list[SweepPoint]:
         if all(map(model.is_closed, points)):
             return points
         self.message("solutions at neighbouring budgets")
         share = effort_left(self.work.strategy.stage(Relate).until)
-        tasks = [partial(_relate_points, model, points, half, effort=share) for half in _halves(len(points))]
+        tasks = [partial(_improve_by_neighbours, model, points, half, effort=share) for half in _halves(len(points))]
         return _carry_solutions_up(model, [point for part in self._run_parallel_tasks(tasks) for point in part])
 
-    def _deepen_gaps(
+    def _improve_widest_gaps(
         self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
     ) -> list[SweepPoint]:
         """Deepen the widest gaps first, one a job, each once, as long as there is effort."""
@@ -404,7 +404,9 @@ class SweepSearch:
             # Of equal gaps the lower budget first: its solution helps the higher ones.
             widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
             share = min(max(deepen.effort, n_jobs * still / len(open_)), still)
-            results = self._run_parallel_tasks([partial(_deepen_point, model, points[k], effort=share) for k in widest])
+            results = self._run_parallel_tasks(
+                [partial(_improve_point, model, points[k], effort=share) for k in widest]
+            )
             for k, point in zip(widest, results, strict=True):
                 points[k] = point
             points = _carry_solutions_up(model, points)

@@ -78,19 +78,19 @@ def row_upper_bounds(matrix: Matrix, rows: Ints, choices: str) -> Floats:
     return most
 
 
-def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:
+def verify_by_elastic_model(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:
     """Return whether an elastic model is feasible, and its point if so.
 
     "contradiction" means that the elastic model needs no violation but its point violates a row when checked without
     the solver.
     """
-    elastic, exact = _make_rows_elastic(matrix), replace(options, gap_share=0.0)
-    relaxed = Highs.lp_relaxation(elastic, exact).run(deadline - now(), "an elastic opinion")
+    elastic, exact = _fully_elastic_matrix(matrix), replace(options, gap_share=0.0)
+    relaxed = Highs.lp_relaxation(elastic, exact).run(deadline - now(), "verification by an elastic model")
     if relaxed.status == "optimal" and relaxed.objective > _VIOLATED:
         return "infeasible", None
     found = relaxed
     if matrix.is_integer.any():
-        found = Highs(elastic, exact).run(deadline - now(), "an elastic opinion")
+        found = Highs(elastic, exact).run(deadline - now(), "verification by an elastic model")
         if found.bound > _VIOLATED:
             return "infeasible", None
     if found.x is None or (found.objective > _VIOLATED and found.status == "limit"):
@@ -152,7 +152,7 @@ def _sizes(matrix: Matrix) -> Floats:
     return np.where(size > 0, size, 1.0)
 
 
-def _make_rows_elastic(matrix: Matrix) -> Matrix:
+def _fully_elastic_matrix(matrix: Matrix) -> Matrix:
     """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
     size = _sizes(matrix)
     above = np.flatnonzero(np.isfinite(matrix.row_upper))

@@ -28,9 +28,9 @@ from ccs_model.model.terms import (
     capex_mn,
     cost_terms,
     fund_groups,
-    is_in_province,
     linear_sum,
     payments_by_tonne,
+    province_indicator,
     reduced_kt,
     scale_terms,
     sum_terms,
@@ -145,14 +145,16 @@ def spending_amounts(problem: Problem, last: int, province: str = "") -> dict[st
     if problem.is_static:
         amounts = dict(sum_terms(cost_terms(problem)))
     if province:
-        amounts = {name: amount * is_in_province(problem, name, province)[:, None] for name, amount in amounts.items()}
+        amounts = {
+            name: amount * province_indicator(problem, name, province)[:, None] for name, amount in amounts.items()
+        }
     if len(problem.accounts.allocations) and not problem.is_static:
         granted = problem.accounts.is_grant
         if province:
             groups = {
                 group
                 for name in capex_mn(problem)
-                for group in fund_groups(problem, name)[is_in_province(problem, name, province) > 0]
+                for group in fund_groups(problem, name)[province_indicator(problem, name, province) > 0]
             }
             granted = granted * problem.accounts.allocations["group"].isin(groups).to_numpy()[:, None]
         amounts[SPEND] = -granted * started
@@ -181,7 +183,9 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     # Without a plant of the province, its sites and pipelines still count.
     assets = tuple(capex_mn(problem))
     there = [
-        each for each in problem.province_budget_mn if any(is_in_province(problem, name, each).any() for name in assets)
+        each
+        for each in problem.province_budget_mn
+        if any(province_indicator(problem, name, each).any() for name in assets)
     ]
 
     @m.Constraint(there if has_options else [])

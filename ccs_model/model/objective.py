@@ -221,17 +221,17 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ options of the group, in the year: avoided ≥ required tonnes − shortfall"""
-        return _require_amount(m, tonnes(by_key[key]), key, by_key[key].required)
+        return _minimum_amount(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint([target.key for target in problem.targets if target.year is None])
     def cumulative_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ options of the group, years: years × avoided ≥ tonnes − shortfall"""
-        return _require_amount(m, tonnes(by_key[key]), key, by_key[key].required)
+        return _minimum_amount(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint(list(problem.share_of_avoided_min))
     def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
         """Σ options of the group: avoided ≥ share × Σ all options: avoided, over the horizon"""
-        return _require_amount(m, total.terms(surplus_of(problem, group)), "", 0.0)
+        return _minimum_amount(m, total.terms(surplus_of(problem, group)), "", 0.0)
 
 
 def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
@@ -265,7 +265,7 @@ def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
     return amounts
 
 
-def _require_amount(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
+def _minimum_amount(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
     if key in m.shortfall_kt:
         amount = [*amount, (1.0, m.shortfall_kt[key])]
     if not amount:

@@ -316,7 +316,7 @@ def _policy_payments(problem: Problem) -> dict[str, Floats]:
     return {PAID: -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
 
 
-def is_in_province(problem: Problem, variable: str, province: str) -> Floats:
+def province_indicator(problem: Problem, variable: str, province: str) -> Floats:
     """Return [id] 1 for assets in the province or in China (plants, western ends of links, sites), else 0."""
     return are_in_area(provinces_of(problem, variable), province).astype(float)
 

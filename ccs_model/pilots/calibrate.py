@@ -41,7 +41,7 @@ from ccs_model.pilots.estimate import (
     presets,
     priors_of,
     sample_of,
-    triangular_share_below,
+    triangular_cdf,
     variance,
     zone_names,
     zone_of,
@@ -185,7 +185,7 @@ def _record(each: Fit) -> dict[str, Any]:
         "effective_points": effective_points(weights),
         "parameters": parameters,
         "delivered_deployment_share": band(values[PHI] * values[DELTA], weights),
-        "prior_share_below_p90_of_deployment": triangular_share_below(
+        "prior_share_below_p90_of_deployment": triangular_cdf(
             delta_p90, priors[DELTA].low, priors[DELTA].mode, priors[DELTA].high
         ),
         "correlations": {

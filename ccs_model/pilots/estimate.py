@@ -75,7 +75,7 @@ def triangular_density(value: Floats, low: float, mode: float, high: float) -> F
     return np.where(inside, np.maximum(np.nan_to_num(density), 0.0), 0.0)
 
 
-def triangular_share_below(value: float, low: float, mode: float, high: float) -> float:
+def triangular_cdf(value: float, low: float, mode: float, high: float) -> float:
     """The share of the triangle below `value`."""
     if value <= low or value >= high:
         return float(value >= high)
@@ -89,14 +89,14 @@ def normal_quantiles(share: Floats) -> Floats:
     return np.asarray(_inverse_normal(share), dtype=float)
 
 
-def log_normal_share_below(z: Floats) -> Floats:
+def normal_log_cdf(z: Floats) -> Floats:
     """Logarithm of the standard normal's share below z."""
     below = 0.5 * np.asarray(_erfc(-np.asarray(z) / math.sqrt(2.0)), dtype=float)
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(below), _LEAST_LOG)
 
 
-def log_normal_share_between(low: Floats, high: Floats) -> Floats:
+def normal_log_cdf_between(low: Floats, high: Floats) -> Floats:
     """Logarithm of the standard normal's share between two places; taken in the lower tail, where it is exact."""
     flip = low + high > 0
     left, right = np.where(flip, -high, low), np.where(flip, -low, high)
@@ -160,11 +160,11 @@ class Observation:
             with np.errstate(divide="ignore"):
                 return np.maximum(-0.5 * ((np.log(self.value) - np.log(predicted)) / self.sigma) ** 2, -1e300)
         if self.kind == "upper":
-            return log_normal_share_below((self.value - predicted) / self.sigma)
+            return normal_log_cdf((self.value - predicted) / self.sigma)
         if self.kind == "lower":
-            return log_normal_share_below((predicted - self.value) / self.sigma)
+            return normal_log_cdf((predicted - self.value) / self.sigma)
         if self.kind == "interval":
-            return log_normal_share_between((self.low - predicted) / self.sigma, (self.high - predicted) / self.sigma)
+            return normal_log_cdf_between((self.low - predicted) / self.sigma, (self.high - predicted) / self.sigma)
         return -0.5 * ((self.value - predicted) / self.sigma) ** 2
 
     def z(self, predicted: Floats, weights: Floats) -> float:

@@ -115,7 +115,7 @@ def replay(
 ) -> Replay:
     """Replay a case or several: paths of case files, or cases read before.
 
-    Every file is read before anything is solved; InputError names all their faults.
+    Every file is read before anything is solved; InputError names all their issues.
     """
     given = [cases] if isinstance(cases, str | PathLike | Case) else list(cases)
     read: list[Case] = []

@@ -62,7 +62,7 @@ class RunKey:
         return default if not there or default in there else there[0]
 
     @staticmethod
-    def hash_of_text(text: str) -> str:
+    def analysis_sha256(text: str) -> str:
         """Return the hash of an analysis that is described by `text`."""
         return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
 

@@ -136,8 +136,8 @@ class Sharing:
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
         assert problem.line_power_per_t is not None and problem.line_power_co2_t_per_t is not None
-        lines, carried = network.lines, point.decided[PIPE_FLOW]
-        last = carried[:, -1]
+        lines, pipe_flow = network.lines, point.decided[PIPE_FLOW]
+        last = pipe_flow[:, -1]
         running = {
             "pipe_om_by_flow_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
             "pipe_power_mn_pa": problem.line_power_per_t[:, -1] * last / 1000.0,

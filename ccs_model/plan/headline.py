@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ccs_model.units import label_of, rounded_text, unit_text
+from ccs_model.units import count_text, label_of, rounded_text, unit_text
 
 # Totals that a notebook shows.
 _SHOWN = (
@@ -86,11 +86,6 @@ def html_table(name: str, status: str, gaps: Gaps, totals: Totals, currency: str
         for label, shown, unit in rows
     )
     return f'<table><caption style="text-align:left"><b>{escape(name)}</b></caption><tbody>{body}</tbody></table>'
-
-
-def count_text(number: float | int | None, what: str) -> str:
-    """Return `1 retrofit`, `12 retrofits`."""
-    return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
 
 
 def megatonnes(ktpa: float | int | None) -> str:

@@ -127,7 +127,7 @@ def _network_items(point: Point) -> Iterator[Item]:
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
     built = lines[problem.network.built]
-    capex, carried = capex_mn(problem), decided[PIPE_FLOW]
+    capex, pipe_flow = capex_mn(problem), decided[PIPE_FLOW]
 
     def yearly_cost(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
@@ -136,14 +136,14 @@ def _network_items(point: Point) -> Iterator[Item]:
     for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # O&M of pipes follows nameplate capacity, or their capital.
-    upkeep = yearly_cost(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
+    upkeep = yearly_cost(lines, "om_mn_per_ktpa", pipe_flow, 1.0 / problem.delivered_share)
     yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     for name in (PIPE, ADDED_CAPACITY):
         yearly = (capex[name] * built["om_share"].to_numpy(float))[:, None] * np.cumsum(decided[name], axis=1)
         yield Item("pipe_fixed_om_mn", name, spread_yearly(problem, yearly))
-    power = carried[:, period_positions(problem)] * problem.line_power_per_t / 1000.0
+    power = pipe_flow[:, period_positions(problem)] * problem.line_power_per_t / 1000.0
     yield Item("pipe_power_mn", PIPE_FLOW, spread_yearly(problem, power))
-    yield Item("haul_mn", PIPE_FLOW, yearly_cost(lines, "haul_per_t", carried, 1e-3))
+    yield Item("haul_mn", PIPE_FLOW, yearly_cost(lines, "haul_per_t", pipe_flow, 1e-3))
     yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
     yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
     for name, column in STORAGE_YEARLY.items():

@@ -186,5 +186,4 @@ def place_of(scenario: Scenario, key: str) -> str:
 
 def named_place(scenario: Scenario, key: str) -> str:
     """Return file, line and key of a scenario value, or its key alone."""
-    place = place_of(scenario, key)
-    return key if place == key else f"{place}: {key}"
+    return OwnTables.of(scenario).place_of_key(key)

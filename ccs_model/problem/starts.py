@@ -81,7 +81,7 @@ def starts_of(
     if not scenario.transport.shared_trunklines:
         of_site |= starts < routes["site"].map(dict(scenario.storage.not_before)).fillna(0).to_numpy(float)[:, None]
     is_late = of_plant | of_site
-    in_time = _is_in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
+    in_time = _start_is_allowed(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
     committed, is_replaced = _committed_starts(scenario, plants, routes, periods, running)
     may = ((allowed & ~is_late & in_time) | committed) & ~is_replaced[:, None]
     may[committed.any(axis=1)] = committed[committed.any(axis=1)]
@@ -98,7 +98,7 @@ def starts_of(
     )
 
 
-def _is_in_turnaround(
+def _start_is_allowed(
     scenario: Scenario,
     inputs: Inputs,
     plants: pd.DataFrame,

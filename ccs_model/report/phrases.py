@@ -277,7 +277,7 @@ def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:
     return math.fsum(row["spend_mn"] for row in funds if row["kind"] == "grant")
 
 
-def unspent_budget(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
+def unspent_budget_in_words(budget_mn: float | None, capex_mn: float | None, money: str) -> str:
     """What a plan leaves of its budget, which the next retrofits use as well; empty below a small share of it.
 
     `capex_mn` is what counts towards the budget: less grants.
@@ -292,7 +292,7 @@ def unspent_budget(budget_mn: float | None, capex_mn: float | None, money: str) 
 _LEAST_SHOWN_KT = 0.5
 
 
-def changes_of_replan(abatement_kt: float, *plants: Sequence[str]) -> str:
+def replan_changes_in_words(abatement_kt: float, *plants: Sequence[str]) -> str:
     """Return how many plants enter, leave and change in a re-plan, or that its retrofits are the same."""
     if abatement_kt >= _LEAST_SHOWN_KT and not any(plants):
         return "the same retrofits, with other pipes, sites or wells"
@@ -306,7 +306,7 @@ def reasons_in_words(plants: Sequence[Mapping[Any, Any]]) -> list[str]:
         n = len(rows)
         change = f" (scenario key {key})" if key else _TABLE_KEYS.get(reason, "")
         named = rows if reason in _TABLE_KEYS else rows[:_NAMED]
-        largest = "; ".join(f"{row['name']}{_closing_year(row)}" for row in named)
+        largest = "; ".join(f"{row['name']}{_closing_year_text(row)}" for row in named)
         sentences.append(
             f"{n} plant{'s' if n != 1 else ''} with {rounded_text(sum(row['baseline_ktpa'] for row in rows))} kt CO2 a "
             f"year {'are' if n != 1 else 'is'} not eligible: {reason}{change}. "
@@ -332,7 +332,7 @@ _TABLE_KEYS: Mapping[str, str] = {
 }
 
 
-def _closing_year(row: Mapping[Any, Any]) -> str:
+def _closing_year_text(row: Mapping[Any, Any]) -> str:
     year = row.get("closing_year")
     return f" ({year:.0f})" if row["reason"].startswith("closes") and year is not None and math.isfinite(year) else ""
 

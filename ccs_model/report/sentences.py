@@ -6,24 +6,23 @@ import math
 from dataclasses import asdict
 
 from ccs_model.plan.decisions import BUILT
-from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, reason_for_empty_plan, records, storage_band_of
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
     Gap,
-    changes_of_replan,
     ended_retrofits_in_words,
     granted_mn,
     left_out_plants_in_words,
     percent,
     reasons_in_words,
+    replan_changes_in_words,
     storage_range,
     targets_in_words,
-    unspent_budget,
+    unspent_budget_in_words,
 )
-from ccs_model.units import rounded_text, unit_text
+from ccs_model.units import count_text, rounded_text, unit_text
 
 # The plan's objective value, and what no plan exceeds, by objective.
 _ACHIEVED = {
@@ -82,7 +81,7 @@ def answer(plan: Plan) -> str:
     baseline = f"emissions of {rounded_text(totals['baseline_ktpa'])} kt CO2 per year"
     plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
     if plan.retrofits.empty:
-        return f"{plants}none is retrofitted. {empty_plan_reason(plan)}"
+        return f"{plants}none is retrofitted. {empty_plan_sentence(plan)}"
     unit, capture, avoidance = money(plan, "_per_t"), totals["capture_cost_per_t"], totals["avoidance_cost_per_t"]
     costs = "net abatement in the last period is zero, so no cost per tonne is given."
     if capture is not None and avoidance is not None:
@@ -133,7 +132,7 @@ def storage_band(cost_per_t: float | None, problem: Problem) -> str:
     return storage_range(cost_per_t, None if band is None else asdict(band), unit)
 
 
-def empty_plan_reason(plan: Plan) -> str:
+def empty_plan_sentence(plan: Plan) -> str:
     """Why an empty plan is empty, as a sentence; empty for a plan with retrofits."""
     return f"Nothing is built because {reason_for_empty_plan(plan)}." if plan.retrofits.empty else ""
 
@@ -184,7 +183,11 @@ def marginal_budget(plan: Plan) -> str:
     over = "in a year" if plan.problem.is_static else "over the horizon"
     problem, totals = plan.problem, plan.totals
     capex_mn = float(totals["capex_mn"] or 0.0) - granted_mn(records(plan.funds))
-    left = "" if problem.is_static or not entering else unspent_budget(totals["budget_mn"], capex_mn, problem.money)
+    left = (
+        ""
+        if problem.is_static or not entering
+        else unspent_budget_in_words(totals["budget_mn"], capex_mn, problem.money)
+    )
     return f"{solved}{rounded_text(marginal.abatement_kt)} kt more abatement {over}.{who}{left}"
 
 
@@ -195,7 +198,7 @@ def replans(plan: Plan) -> str:
     return " ".join(
         f"Re-planned with {rounded_text(each.added_mn)} {money(plan, '_mn')} more: {least}"
         f"{rounded_text(each.abatement_kt)} kt more abatement; "
-        f"{changes_of_replan(each.abatement_kt, each.entering, each.leaving, each.changing)}."
+        f"{replan_changes_in_words(each.abatement_kt, each.entering, each.leaving, each.changing)}."
         for each in found
     )
 

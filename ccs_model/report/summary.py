@@ -15,7 +15,6 @@ from typing import Any
 from ccs_model.plan.headline import (
     ALL_AT_ONE_SITE,
     additions_text,
-    count_text,
     headline,
     megatonnes,
     period_text,
@@ -26,7 +25,6 @@ from ccs_model.report.phrases import (
     Gap,
     binding_limits,
     capitalise,
-    changes_of_replan,
     ended_retrofits_in_words,
     estimates_in_words,
     gap_text,
@@ -35,14 +33,15 @@ from ccs_model.report.phrases import (
     load_in_words,
     oil_in_words,
     reasons_in_words,
+    replan_changes_in_words,
     resources_in_words,
     society,
     storage_range,
-    unspent_budget,
+    unspent_budget_in_words,
     years_of_work,
 )
 from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of
-from ccs_model.units import money_text, rounded_text, unit_text
+from ccs_model.units import count_text, money_text, rounded_text, unit_text
 
 N_SHOWN = 12
 MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
@@ -130,7 +129,7 @@ class _Summary:
             self._fixed_decisions(),
             "\n".join(map(self._wrap_sentence, reasons_in_words(self.document["not_eligible"]))),
             "\n".join(map(self._wrap_sentence, left_out_plants_in_words(self.document.get("left_out", [])))),
-            self._marginal_abatement(),
+            self._marginal_abatement_text(),
         ]
         return "\n\n".join(part for part in parts if part)
 
@@ -432,7 +431,7 @@ class _Summary:
         text = f"Spending by province budget, million {self.money}{yearly}: {'; '.join(spent)}."
         return f"{table}\n\n{self._wrap_sentence(text)}"
 
-    def _marginal_abatement(self) -> str:
+    def _marginal_abatement_text(self) -> str:
         lines = []
         bought, is_integer = self.document["marginal_budget"], self.document["decisions"] == "integer"
         if bought is not None and bought["added_mn"]:
@@ -445,12 +444,12 @@ class _Summary:
                 f"Marginal abatement: {per_mn} kt per additional million {self.money} {over} "
                 f"(existing retrofits kept; {self._million_text(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + (unspent_budget(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
+                + (unspent_budget_in_words(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
             )
             least = "at least " if is_integer else ""
             for each in bought["replans"]:
                 plants = (each.get(name, ()) for name in ("entering", "leaving", "changing"))
-                how = changes_of_replan(each["abatement_kt"], *plants)
+                how = replan_changes_in_words(each["abatement_kt"], *plants)
                 more = f"{least}{each['abatement_kt']:,.0f} kt more"
                 lines.append(f"Re-planned with {self._million_text(each['added_mn'])} more: {more} ({how}).")
         if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):

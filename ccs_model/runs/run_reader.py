@@ -133,7 +133,7 @@ def question_key(
         read_documents(path)
         path = path / SCENARIO
     own = run_key(*read_checked(path, allow_outside=allow_outside))
-    sha = RunKey.hash_of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
+    sha = RunKey.analysis_sha256(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
     return RunKey(sha, f"{own.slug}-{what}")
 
 

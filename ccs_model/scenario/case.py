@@ -44,7 +44,7 @@ class Expectation(Section):
     """False for a consistency check that holds by construction, such as a constraint of the model."""
 
     @model_validator(mode="after")
-    def _has_a_band(self) -> Expectation:
+    def _require_band(self) -> Expectation:
         bounds = self.low is not None or self.high is not None
         if bounds == (self.about is not None):
             raise_findings([Finding(("about",), "expected low, high or both, or about")])

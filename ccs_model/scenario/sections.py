@@ -89,7 +89,7 @@ class Policy(Section):
     """Real social discount rate, 0 to 1."""
 
     @model_validator(mode="after")
-    def _from_before_until(self) -> Policy:
+    def _validate_payment_years_and_social_cost(self) -> Policy:
         if self.social_cost_series is not None and self.social_cost_of_carbon_per_t:
             what = "the social cost of carbon is given twice, as a series and by year"
             raise_findings([Finding(("social_cost_series",), what, "keep one", other=("social_cost_of_carbon_per_t",))])

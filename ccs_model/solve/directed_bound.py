@@ -22,7 +22,7 @@ from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import Outcome, gap_share, log_line
 from ccs_model.mip.matrix import mask_at, residuals
 from ccs_model.mip.parametric import Support
-from ccs_model.mip.presolve import RestrictedModel, restrict_matrix
+from ccs_model.mip.presolve import RestrictedModel, remove_columns
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.warm_start import NamedBasis
 from ccs_model.model.names import (
@@ -171,7 +171,7 @@ def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix
     relaxed = matrix.submatrix(rows)
     flows = matrix.columns_of(*_FLOWS_OF_A_PERIOD)
     others = flows[[matrix.columns[j].index[-1] not in kept for j in flows]]
-    return restrict_matrix(relaxed, _columns_at_zero(relaxed, others)).matrix
+    return remove_columns(relaxed, _columns_at_zero(relaxed, others)).matrix
 
 
 def without_peak_flows(matrix: Matrix) -> RestrictedModel:
@@ -201,7 +201,7 @@ def without_peak_flows(matrix: Matrix) -> RestrictedModel:
     kept[peaks[is_tight]] = True
     at = np.flatnonzero(kept)
     relaxed = replace(matrix.submatrix(at), rows=sparse.csc_array((rows + rows @ replaced)[at]))
-    return restrict_matrix(relaxed, columns)
+    return remove_columns(relaxed, columns)
 
 
 def _columns_at_zero(matrix: Matrix, columns: Ints) -> Ints:

@@ -91,7 +91,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    is_pipe, idle = matrix.is_of(PIPE), _idle_retrofits(problem, matrix)
+    is_pipe, idle = matrix.is_of(PIPE), _curtailment_columns(problem, matrix)
     demands = []
     for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
@@ -123,7 +123,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     )
 
 
-def _idle_retrofits(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, float]]:
+def _curtailment_columns(problem: Problem, matrix: Matrix) -> dict[tuple[int, int], tuple[int, float]]:
     """Return by retrofit and year the column curtailed, and its share in use per kt/y, where the load may be 0.
 
     A retrofit that captures nothing needs no path to a site. In one period it is never built unless it is required.

@@ -29,7 +29,7 @@ from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.matrix import round_to_integrality
 from ccs_model.mip.network_lns import SubMip
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.tree_growth import Grow, cheapest_path_links
 from ccs_model.model import build_model
@@ -228,7 +228,7 @@ class _Again:
     def _solve_restricted(
         self, matrix: Matrix, without: Mask, start: Floats, more: float, effort: float
     ) -> Floats | None:
-        small = restrict_matrix(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
+        small = remove_columns(replace(matrix, row_upper=self._limits(more)), np.flatnonzero(without))
         if not small.has_point(start):
             return None
         highs = Highs(small.matrix, replace(self.options, gap_share=MARGINAL_BUDGET_GAP))

@@ -25,7 +25,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import Column, residuals
-from ccs_model.mip.presolve import Merged, RestrictedModel, aggregate_columns, fix_by_reduced_cost, restrict_matrix
+from ccs_model.mip.presolve import Merged, RestrictedModel, aggregate_columns, fix_by_reduced_cost, remove_columns
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BALANCE,
@@ -85,11 +85,11 @@ def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, dead
     known = fix_by_reduced_cost(matrix, decisions, value, options, deadline=deadline)
     if (known.lower[build] < known.upper[build]).mean() > _FREE_SHARE:
         return None
-    first = restrict_matrix(known, np.zeros(0, dtype=np.int64))
+    first = remove_columns(known, np.zeros(0, dtype=np.int64))
     if not len(first.columns):
         return None
     off = _Network(first.matrix).dead_ends()
-    restricted_model = restrict_matrix(known, first.columns[off])
+    restricted_model = remove_columns(known, first.columns[off])
     if not restricted_model.has_point(start) or not len(restricted_model.columns):
         return None
     pairs = _Network(restricted_model.matrix).pairs()

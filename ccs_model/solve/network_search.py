@@ -22,7 +22,7 @@ from ccs_model.mip.clock import BackgroundTask, Computed, now, was_stopped
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.highs import LARGE_ROWS, gap_share, log_line
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import Heuristic, Result, SearchContext
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
@@ -112,7 +112,7 @@ class _NetworkSearch:
         corridors = self.problem.scenario.transport.corridors
         return corridors == "all" or (corridors == "auto" and len(self.links) <= SIZES.all_links)
 
-    def _compute_beside(self, compute: Callable[[], Computed]) -> BackgroundTask[Computed]:
+    def _background_task(self, compute: Callable[[], Computed]) -> BackgroundTask[Computed]:
         """A computation beside the search."""
         return BackgroundTask(compute, is_threaded=self.problem.scenario.solver.is_threaded)
 
@@ -124,7 +124,7 @@ class _NetworkSearch:
     def search_chosen_links(self, matrix: Matrix) -> Corridors:
         """Bound over all links, and beside it search within the links of a plan that is grown."""
         context, grown = self._construct_start(self.context(matrix, self.effort))
-        with self._compute_beside(partial(self._bounds, context)) as bounding:
+        with self._background_task(partial(self._bounds, context)) as bounding:
             grown = self._run_heuristic(GROW_LARGE, context, grown)
             found = self._solve_chosen_links(context.with_effort(self.effort), grown)
             self._announce(f"{self.stage}, all links")
@@ -169,7 +169,7 @@ class _NetworkSearch:
         arc_groups = context.network.arc_groups_used(grown.incumbent)
         if not (arc_groups < len(self.links)).any():
             return None
-        small = restrict_matrix(context.matrix, context.network.columns_outside(arc_groups))
+        small = remove_columns(context.matrix, context.network.columns_outside(arc_groups))
         found = self.search_links(small.matrix, context.left, is_part=True, start=grown.incumbent[small.columns])
         within = found.within.outcome
         if within.x is None:
@@ -243,7 +243,7 @@ class _NetworkSearch:
         bounding = None
         if is_staged and not is_part and not self._takes_all_links:
             given = (problem, whole, options.with_log("links"), self.effort, self.stage, basis)
-            bounding = tasks.enter_context(self._compute_beside(partial(bound_over_all_links, *given)))
+            bounding = tasks.enter_context(self._background_task(partial(bound_over_all_links, *given)))
         context, result = relax.run(context, connections, stage, basis)
         relaxation = result.relaxation
         assert relaxation is not None

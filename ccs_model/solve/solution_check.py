@@ -19,9 +19,9 @@ from ccs_model.mip.matrix import TOLERANCE
 from ccs_model.mip.verification import (
     columns_without_limit,
     disagreement,
-    elastic_opinion,
     is_proven_infeasible,
     row_upper_bounds,
+    verify_by_elastic_model,
 )
 from ccs_model.model import build_model
 from ccs_model.model.names import (
@@ -149,7 +149,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
 
 def _find_elastic_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
     """The plan of an elastic model that violates nothing; an error if there is none or no answer."""
-    status, plan = elastic_opinion(matrix, options, now() + _effort_to_verify(matrix))
+    status, plan = verify_by_elastic_model(matrix, options, now() + _effort_to_verify(matrix))
     if plan is not None:
         return plan
     if status == "infeasible":
@@ -165,7 +165,7 @@ def _no_plan_error() -> NoPlanError:
 
 
 def _verify_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
-    """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
+    """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of the verification."""
     to_verify = _effort_to_verify(matrix)
     if is_proven_infeasible(matrix, options, to_verify):
         raise _infeasible_error(problem, matrix, options)
@@ -180,7 +180,7 @@ def _verify_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions)
     )
     if second.status != "infeasible":
         raise undecided
-    status, plan = elastic_opinion(matrix, options, now() + to_verify)
+    status, plan = verify_by_elastic_model(matrix, options, now() + to_verify)
     if plan is not None:
         return plan
     if status == "undecided":

@@ -14,7 +14,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, round_to_integrality
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.model.names import (
     ABOVE_FORWARD,
     ABOVE_REVERSE,
@@ -56,7 +56,7 @@ def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
 def break_ties_by_group(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     """Like `break_ties` for a large model, in a matrix restricted to the streams of the plan."""
     matrix = highs.matrix
-    small = restrict_matrix(matrix, np.flatnonzero(~is_of_same_streams(matrix, chosen)))
+    small = remove_columns(matrix, np.flatnonzero(~is_of_same_streams(matrix, chosen)))
     if not small.has_point(chosen):
         return chosen
     part = small.matrix
@@ -226,7 +226,7 @@ def _better_point(matrix: Matrix, chosen: Floats, point: Floats | None) -> Float
 
 
 def is_of_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
-    """Return the columns of the streams that the plan retrofits, in any year, size, technology and site.
+    """Return [column] whether it is of the streams that the plan retrofits, in any year, size, technology and site.
 
     Columns that are no retrofits (pipes, sites, wells) are included.
     """

@@ -215,7 +215,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         "are offset against other profits of the same year."
     )
     if not has_accounts(plan):
-        sheet.note(words.empty_plan_reason(plan) or "A static year has no cash flow; capital is annualised.")
+        sheet.note(words.empty_plan_sentence(plan) or "A static year has no cash flow; capital is annualised.")
         none: list[Row] = [
             {"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}
         ]  # fmt: skip

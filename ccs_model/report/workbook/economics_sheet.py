@@ -161,7 +161,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         ]
     # The columns on the right are what the others are computed from.
     sheet.print_parts_to(next(at for at, each in enumerate(columns) if each.name == "solved_pipe_capex_mn"))
-    totals, empty = _totals(costs), words.empty_plan_reason(plan)
+    totals, empty = _totals(costs), words.empty_plan_sentence(plan)
     sheet.table(columns, rows, main=True, frozen=2, totals=totals, empty=empty, key="economics")
     if not ranges or not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
         return  # they refer to Chinese plants

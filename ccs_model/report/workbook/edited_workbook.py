@@ -29,13 +29,13 @@ from ccs_model.report.workbook.workbook_reader import (
     Value,
     WorkbookReader,
     add_brackets,
+    convert_to_type_of,
     decision,
     decision_hint,
     drop_consequences,
     is_digits,
     is_same,
     is_same_number,
-    match_type,
     missing_files,
     plant_decision,
     thousands_hint,
@@ -208,7 +208,7 @@ class _Edits:
     def _issue(self, place: Place, what: str, hint: str = "") -> None:
         self.issues.append(Issue(self.book.full_address(place), what, hint))
 
-    def _is_plain_value(self, place: Place, expected: str = "a value") -> bool:
+    def _require_plain_value(self, place: Place, expected: str = "a value") -> bool:
         """Whether a cell holds neither a formula nor a date; if it does, add an issue."""
         cell = self.book.cell(place)
         if cell is None or not (cell.has_formula or cell.is_date):
@@ -224,7 +224,7 @@ class _Edits:
 
     def _number(self, place: Place, low: float, high: float, unit: str) -> float | None:
         """The number of a cell within its range; None, with an issue, if there is none."""
-        if not self._is_plain_value(place, f"a number from {low:g} to {high:g}"):
+        if not self._require_plain_value(place, f"a number from {low:g} to {high:g}"):
             return None
         value = self.book.value_at(place)
         if isinstance(value, bool) and (low, high) == (0.0, 1.0):  # a switch
@@ -270,8 +270,8 @@ class _Edits:
                 factors[name] = (value, place)
                 self._edit(place, name, each["scales"].split()[0], 1.0, value)
             elif self._take(key, place):
-                self._edit(place, name, key, known, match_type(value, known))
-                self._change(key, match_type(value, known), place)
+                self._edit(place, name, key, known, convert_to_type_of(value, known))
+                self._change(key, convert_to_type_of(value, known), place)
         for name, (value, place) in factors.items():
             for key in declared[name]["scales"].split():
                 if key not in (_CARBON, _SOCIAL) and self._take(key, place):
@@ -336,9 +336,9 @@ class _Edits:
                 self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
             elif keys == "scenario_keys" and key in self.live:
                 self._issue(place, f"{key} has a cell of its own, {self.live[key]}", "clear this cell, and use that")
-            elif new == "" and self._is_plain_value(place):
+            elif new == "" and self._require_plain_value(place):
                 self._issue(place, f"expected a value of {key}")
-            elif not self._is_plain_value(place):
+            elif not self._require_plain_value(place):
                 continue
             elif old_name := renamed_key(key):
                 self._issue(at, old_name)
@@ -400,7 +400,7 @@ class _Edits:
         for at, place in self.book.zip_cells("plant_ids", "plant_decisions"):
             plant, text = str(self.book.value_at(at)), decision(self.book.value_at(place))
             old = decision_text(self.solved, plant)
-            if not self._is_plain_value(place) or text.casefold() == old.casefold():
+            if not self._require_plain_value(place) or text.casefold() == old.casefold():
                 continue
             found = plant_decision(text)
             if found is None:
@@ -450,9 +450,9 @@ class _Edits:
         changed: Place | None = None
         for site, (_, place, solved, _, _) in zip(sites, columns, strict=True):
             use, used = (decision(self.book.value_at(each)).lower() for each in (place, solved))
-            if use not in (YES, NO) and self._is_plain_value(place):
+            if use not in (YES, NO) and self._require_plain_value(place):
                 self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
-            if not self._is_plain_value(place) or use not in (YES, NO):
+            if not self._require_plain_value(place) or use not in (YES, NO):
                 use = used
             if use == NO:
                 excluded.append(site)

@@ -159,7 +159,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
-        empty=words.empty_plan_reason(plan),
+        empty=words.empty_plan_sentence(plan),
     )
 
 

@@ -364,7 +364,7 @@ def check_texts(language: Language) -> dict[str, str]:
 
 
 def _check_row(check: Mapping[str, Any]) -> Row:
-    """A check of the plan: its figures are the plan's, the distance and the verdict are computed again."""
+    """A check of the plan: its figures are the plan's; the deviation and whether it holds are computed again."""
     actual, expected, figure = check["actual"], check["expected"], check["figure"]
     if not np.isfinite(actual):
         # The gap of a plan worth nothing is no share of it: all of the bound is open.

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.citations import capture_estimates
-from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import binding_text, records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
@@ -38,6 +37,7 @@ from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import Picture, sector_colours
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.units import count_text
 
 # Headings and meanings where the price is that of the scenario and not the market's.
 _AT_PRICE_OF_SCENARIO = {

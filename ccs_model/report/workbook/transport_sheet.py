@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.headline import count_text
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import pipe_links, records
 from ccs_model.problem import Problem
@@ -24,12 +23,13 @@ from ccs_model.report.pipe_tables import (
 )
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.units import count_text
 
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links, pipes = links_in_use(plan), pipes_by_vintage(plan)
-    empty = words.empty_plan_reason(plan)
+    empty = words.empty_plan_sentence(plan)
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.note(
@@ -107,7 +107,7 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         write_network(sheet, plan)
         return
     pipes = pipes_table(plan)
-    why = words.empty_plan_reason(plan) or "No pipeline is built: the plan consists of measures only."
+    why = words.empty_plan_sentence(plan) or "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
@@ -146,7 +146,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
     problem = plan.problem
     used = _sites_in_use(plan)
-    empty = words.empty_plan_reason(plan)
+    empty = words.empty_plan_sentence(plan)
     shared = problem.network is not None
     capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
     injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
@@ -170,7 +170,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
     }
     compared = others.assign(
-        n_plants_in_reach=_count_candidates(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
+        n_plants_in_reach=_candidates_column(plan, others), storage_cost_per_t=_cost_at(problem, others, _COMPARED_KTPA)
     )
     columns = table_columns("storage.others", headings=capacity | reach)
     empty_others = "None: every candidate site is in use."
@@ -378,7 +378,7 @@ def _cost_at(problem: Problem, sites: pd.DataFrame, flow_ktpa: float) -> pd.Seri
     return yearly * 1000.0 / delivered + sites["injection_cost_per_t"]
 
 
-def _count_candidates(plan: Plan, sites: pd.DataFrame) -> pd.Series:
+def _candidates_column(plan: Plan, sites: pd.DataFrame) -> pd.Series:
     """How many candidates may lay a pipe of their own to it; with a shared network, whether it is a node of it."""
     problem = plan.problem
     if problem.network is not None:

@@ -193,7 +193,7 @@ _MEAN = {
 
 
 def write_calibration(sheet: Sheet, plan: Plan) -> None:
-    """The statement, both cuts side by side, the fit, and the claim's card."""
+    """The statement, the abatement of each zone as delivered and as designed, the fit, and what the report states."""
     sheet.hide_gridlines()
     sheet.print_on_one_page()
     sheet.paragraph(statement(plan))

@@ -278,7 +278,7 @@ _AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _SAME = 1e-12
 
 
-def match_type(value: float, known: object) -> object:
+def convert_to_type_of(value: float, known: object) -> object:
     """A number of a cell as the type that the scenario has."""
     if isinstance(known, bool):
         return bool(value) if value in (0.0, 1.0) else value

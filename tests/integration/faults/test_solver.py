@@ -20,7 +20,7 @@ from ccs_model.errors import CcsModelError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.matrix import scaling_of, warning_of
-from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.mip.verification import columns_without_limit, verify_by_elastic_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve import driver as optimize
 from ccs_model.solve import solution_check as belief
@@ -118,7 +118,7 @@ def test_F53_the_model_is_saved_if_solves_contradict_each_other_without_a_plan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
-    monkeypatch.setattr(belief, "elastic_opinion", lambda *_: ("contradiction", None))
+    monkeypatch.setattr(belief, "verify_by_elastic_model", lambda *_: ("contradiction", None))
     answer = run_optimize(workspace)
     assert answer.code == 7 and "an elastic model needs to violate no constraint" in answer.err
     (saved,) = runs()
@@ -128,16 +128,16 @@ def test_F53_the_model_is_saved_if_solves_contradict_each_other_without_a_plan(
 
 def test_F53_the_elastic_model_classifies_small_models() -> None:
     matrix = small_matrix()
-    result, plan = elastic_opinion(matrix, ONE_THREAD, float("inf"))
+    result, plan = verify_by_elastic_model(matrix, ONE_THREAD, float("inf"))
     assert result == "plan" and plan is not None
     assert (plan.status, plan.objective) == ("optimal", pytest.approx(3.0))
     m = MODEL()
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
     m.even = pyo.Constraint(expr=2 * m.a + 2 * m.b == 1)  # feasible for continuous, but not for binary a and b
     m.objective = pyo.Objective(expr=m.a)
-    assert elastic_opinion(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
+    assert verify_by_elastic_model(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
     m.more = pyo.Constraint(expr=m.a + m.b >= 3)
-    assert elastic_opinion(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
+    assert verify_by_elastic_model(matrix_of(m), ONE_THREAD, float("inf")) == ("infeasible", None)
 
 
 @pytest.mark.parametrize("kind", ["a row", "a whole number"])

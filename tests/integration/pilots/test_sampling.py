@@ -14,10 +14,10 @@ from ccs_model.pilots.estimate import (
     effective_points,
     equal_weight_draws,
     halton,
-    log_normal_share_below,
-    log_normal_share_between,
+    normal_log_cdf,
+    normal_log_cdf_between,
+    triangular_cdf,
     triangular_density,
-    triangular_share_below,
     weighted_quantiles,
 )
 
@@ -41,7 +41,7 @@ def test_the_triangular_distribution_function_inverts_its_quantiles(share: float
     low, high = 0.25, 1.0
     mode = low + where * (high - low)
     value = float(triangular(np.array([share]), low, mode, high)[0])
-    assert triangular_share_below(value, low, mode, high) == pytest.approx(share, abs=1e-9)
+    assert triangular_cdf(value, low, mode, high) == pytest.approx(share, abs=1e-9)
 
 
 def test_the_triangular_distribution_has_its_mean_variance_and_density() -> None:
@@ -55,10 +55,10 @@ def test_the_triangular_distribution_has_its_mean_variance_and_density() -> None
 
 def test_logarithms_of_normal_probabilities_match_the_normal_distribution() -> None:
     z = np.array([-3.0, -1.0, 0.0, 2.0])
-    assert np.exp(log_normal_share_below(z)) == pytest.approx([NormalDist().cdf(each) for each in z], rel=1e-12)
-    assert np.isfinite(log_normal_share_below(np.array([-1e4])))
+    assert np.exp(normal_log_cdf(z)) == pytest.approx([NormalDist().cdf(each) for each in z], rel=1e-12)
+    assert np.isfinite(normal_log_cdf(np.array([-1e4])))
     low, high = np.array([-1.0, 5.0, -6.0]), np.array([1.0, 6.0, -5.0])
-    inside = np.exp(log_normal_share_between(low, high))
+    inside = np.exp(normal_log_cdf_between(low, high))
     assert inside[0] == pytest.approx(0.6826894921, rel=1e-9)
     # The two tails are symmetric; computing 1 − cdf would lose them to rounding.
     assert inside[1] == pytest.approx(inside[2], rel=1e-12)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.streams import is_in_given_window, is_near_relining
+from ccs_model.engineering.streams import is_near_relining, overlaps_window
 from ccs_model.inputs import Inputs
 
 STARTS, YEARS = [2026, 2030, 2035, 2040], [4, 5, 5, 5]
@@ -42,7 +42,7 @@ def test_starts_are_allowed_only_near_the_next_relining(relined: float, expected
 
 
 def test_given_window_includes_its_end_years_and_may_be_open_ended() -> None:
-    found = is_in_given_window([2031, 2034, np.nan, np.nan], [2033, np.nan, 2030, np.nan], STARTS, YEARS)
+    found = overlaps_window([2031, 2034, np.nan, np.nan], [2033, np.nan, 2030, np.nan], STARTS, YEARS)
     assert found.tolist() == [
         [False, True, False, False],
         [False, True, True, True],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.network_lns import Lns, Neighbourhoods
-from ccs_model.mip.presolve import restrict_matrix
+from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import FixedChargeNetwork, Places, Result, SearchContext
 from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
@@ -123,7 +123,7 @@ def test_restricted_model_has_the_optimum_of_the_model_with_columns_fixed_at_0(
     columns = network_of(matrix).columns[sorted(off)]
     highs = Highs(matrix, OPTIONS)
     highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
-    small = restrict_matrix(matrix, columns)
+    small = remove_columns(matrix, columns)
     full, reduced = highs.run(10, "held at 0"), Highs(small.matrix, OPTIONS).run(10, "narrowed")
     assert full.x is not None and reduced.x is not None
     assert reduced.objective == pytest.approx(full.objective, abs=1e-6)
@@ -133,7 +133,7 @@ def test_restricted_model_has_the_optimum_of_the_model_with_columns_fixed_at_0(
 
 def test_restriction_without_pipes_and_stores_removes_all_columns_and_rows() -> None:
     matrix = matrix_of(model(PIPE_COST))
-    small = restrict_matrix(matrix, network_of(matrix).columns)
+    small = remove_columns(matrix, network_of(matrix).columns)
     # Without pipes there is no flow, and without stores no storage, so no plant can be built.
     assert len(small.columns) == 0 and small.matrix.rows.shape == (0, 0)
     assert small.has_point(np.zeros(len(matrix.lower))) and not small.has_point(np.ones(len(matrix.lower)))
@@ -146,7 +146,7 @@ def test_row_that_is_violated_at_0_is_kept() -> None:
     m.free = pyo.Constraint(expr=m.a + m.b <= 0)
     m.objective = pyo.Objective(expr=m.a + m.b, sense=pyo.maximize)
     matrix = matrix_of(m)
-    small = restrict_matrix(matrix, matrix.columns_of("a"))
+    small = remove_columns(matrix, matrix.columns_of("a"))
     # b may be negative, so the second row fixes no column at 0; the first can no longer be satisfied.
     assert [column.variable for column in small.matrix.columns] == ["b"]
     assert [name for name, _ in small.matrix.row_constraints] == ["at_least", "free"]
@@ -161,7 +161,7 @@ def test_row_without_columns_is_kept_only_if_it_is_violated_at_0() -> None:
     m.other = pyo.Constraint(expr=m.b <= 0.5)
     m.objective = pyo.Objective(expr=m.a + m.b, sense=pyo.maximize)
     matrix = matrix_of(m)
-    small = restrict_matrix(matrix, matrix.columns_of("a"))
+    small = remove_columns(matrix, matrix.columns_of("a"))
     assert [name for name, _ in small.matrix.row_constraints] == ["never", "other"]
     assert small.matrix.row_upper.tolist() == [-1.0, 0.5]
     assert Highs(small.matrix, OPTIONS).run(10, "none").status == "infeasible"

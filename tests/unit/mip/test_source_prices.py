@@ -18,7 +18,7 @@ from ccs_model.mip.source_prices import (
     Columns,
     PriceRounds,
     SourceNetwork,
-    _compute_earnings,
+    _earnings_at,
     inequality,
 )
 from tests.hand_matrix import hand_matrix
@@ -125,7 +125,7 @@ def test_earnings_do_not_depend_on_the_initial_order_of_the_sources(seed: int, n
     charges = Charges(np.ones(2 * m), rng.uniform(0.0, 2.0, 2 * m), np.ones(1), np.zeros(1))
     prices = np.round(rng.uniform(0.0, 3.0, (n, 4)), 1)
     order = np.array([rng.permutation(n) for _ in range(m)])
-    one, other = (_compute_earnings(links, charges, prices, each) for each in (None, order))
+    one, other = (_earnings_at(links, charges, prices, each) for each in (None, order))
     np.testing.assert_allclose(one.pipe, other.pipe, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(one.capacity, other.capacity, rtol=1e-12)
     # Each pipe earns the value of its own knapsack.

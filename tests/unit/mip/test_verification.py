@@ -14,9 +14,9 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import MovingLimit, breakpoints
 from ccs_model.mip.verification import (
     columns_without_limit,
-    elastic_opinion,
     is_proven_infeasible,
     row_upper_bounds,
+    verify_by_elastic_model,
 )
 from ccs_model.model.standard_form import matrix_of
 
@@ -45,7 +45,7 @@ def knapsack(capacity: float, least: float = 0.0, *, is_integer: bool = True) ->
 def test_elastic_model_finds_the_optimum_or_confirms_infeasibility(
     matrix: Matrix, opinion: str, value: float | None
 ) -> None:
-    result, found = elastic_opinion(matrix, OPTIONS, now() + 20)
+    result, found = verify_by_elastic_model(matrix, OPTIONS, now() + 20)
     assert result == opinion
     if value is None:
         assert found is None

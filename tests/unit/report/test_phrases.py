@@ -14,13 +14,13 @@ from ccs_model.report.phrases import (
     resources_in_words,
     society,
     storage_range,
-    unspent_budget,
+    unspent_budget_in_words,
 )
 from ccs_model.report.summary import _Summary
 
 
 def test_unspent_budget_is_reported() -> None:
-    text = unspent_budget(12_000.0, 11_897.3, "CNY 2024")
+    text = unspent_budget_in_words(12_000.0, 11_897.3, "CNY 2024")
     assert text == " The retrofits added also use the 103 million CNY 2024 of the budget that the plan leaves unspent."
     assert Language("zh").sentence(text.strip()) == "新增改造还使用方案预算中未支出的 103 百万元（2024年价）。"
 
@@ -29,7 +29,7 @@ def test_unspent_budget_is_reported() -> None:
     ("budget", "capex"), [(12_000.0, 11_990.0), (None, 500.0), (12_000.0, None), (100.0, 120.0), (0.0, 0.0)]
 )
 def test_little_or_no_unspent_budget_is_not_reported(budget: float | None, capex: float | None) -> None:
-    assert unspent_budget(budget, capex, "CNY 2024") == ""
+    assert unspent_budget_in_words(budget, capex, "CNY 2024") == ""
 
 
 @pytest.mark.parametrize(
