@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +20,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-# As without pyarrow, which is an extra, and a third faster; commands in processes of their own use what is installed.
+# Text columns without pyarrow, as without the extra "fast"; a third faster. Separate processes use what is installed.
 pd.set_option("mode.string_storage", "python")
 
 _TESTS = Path(__file__).parent
@@ -51,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not set(_SLOW).isdisjoint(item.path.parents):
             item.add_marker("slow")
     items.sort(key=lambda item: _ORDER.index(item.path.relative_to(_TESTS).parts[0]))
+
+
+@pytest.fixture(scope="session")
+def ended_pid() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 # Five coal-chemical plants of Shanxi, two periods of five years, solved to the end.

@@ -128,8 +128,8 @@ Examples:
   ccs-model runs
   ccs-model runs results --json
 
-Runs and analyses directly inside DIR (default: runs), the newest first. The gap is that over all candidate links, in
-parentheses that within the links searched.
+Runs and analyses directly inside DIR (default: runs), the newest first. The gap covers all candidate links;
+the gap within the links searched follows in parentheses if it differs.
 
 Exit codes: 0 done, 8 no such folder.
 """

@@ -79,6 +79,7 @@ def test_differences_of_the_terms_sum_to_the_difference_of_the_objective(
 def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, plan_2000: Plan, plan_1500: Plan) -> None:
     before, after = set(plan_2000.retrofits["plant"]), set(plan_1500.retrofits["plant"])
     moved = found.plants.set_index("plant")["change"]
+    assert len(moved)
     assert set(moved[moved == ENTERS].index) == after - before
     assert set(moved[moved == LEAVES].index) == before - after
     assert set(moved[moved == CHANGES].index) <= before & after

@@ -76,7 +76,7 @@ def test_every_input_of_the_cost_chain_cites_a_known_reference(solved, one_mill,
         ):  # fmt: skip
             (line,) = [line for line in chain.lines if line.name == name]
             assert line.cited[0], name
-        assert all(line.cited[0] for line in chain.streams)
+        assert chain.streams and all(line.cited[0] for line in chain.streams)
     names = {line.name: line for line in chain.lines}
     assert names["heat_gj_per_t"].cited[0] and names["heat_per_gj"].cited[0] and names["concentration_factor"].cited[0]
 

@@ -195,7 +195,7 @@ def test_values_are_read_as_in_a_scenario_file(tmp_path):
     assert len(grid) == 18
     assert [each["budget.total_mn"] for each in grid[::6]] == [0, 500, 1000]
     assert all(isinstance(each["budget.total_mn"], int) for each in grid)
-    assert grid[3]["storage.sites"] == ["Qinshui", "Bohai Bay"] or grid[3]["storage.sites"] == ("Qinshui", "Bohai Bay")
+    assert grid[3]["storage.sites"] == ["Qinshui", "Bohai Bay"]
     assert [each["capture.x"] for each in grid[:3]] == [True, 0.5, "a b"]
     assert grid_of(["policy.carbon_price_per_t.2030=0:1:3"])[1] == {"policy.carbon_price_per_t.2030": 0.5}
     (tmp_path / "some.csv").write_text("budget.total_mn,storage.capacity\n500,\n,low\n")

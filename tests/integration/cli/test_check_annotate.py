@@ -13,7 +13,7 @@ from openpyxl.comments import Comment
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.inputs.user_workbooks import annotate_workbooks
-from tests.unit.inputs.conftest import works
+from tests.own_tables import works
 
 RED = "00FFC7CE"
 SCENARIO = """\

@@ -15,14 +15,6 @@ from ccs_model.errors import FileError
 from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
 
 
-@pytest.fixture(scope="module")
-def dead_pid() -> int:
-    """The id of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 def temporary_of(pid: int, name: str, kind: str = "part") -> str:
     return temporary_name(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
@@ -46,14 +38,14 @@ def write_as_import(folder: Path) -> None:
     ids=["init", "init --inventory-only, check --annotate", "import"],
 )
 def test_a_command_removes_temporary_files_of_killed_processes(
-    make: Callable[[Path], None], dead_pid: int, tmp_path: Path
+    make: Callable[[Path], None], ended_pid: int, tmp_path: Path
 ) -> None:
     workdir = tmp_path / "desk"
     workdir.mkdir()
     kept_file = temporary_of(os.getppid(), "plants.xlsx")
-    (workdir / temporary_of(dead_pid, "plants.xlsx")).write_bytes(b"ha")
+    (workdir / temporary_of(ended_pid, "plants.xlsx")).write_bytes(b"ha")
     (workdir / kept_file).write_bytes(b"ha")
-    stale_folder, kept_folder = (tmp_path / temporary_of(pid, "desk") for pid in (dead_pid, os.getppid()))
+    stale_folder, kept_folder = (tmp_path / temporary_of(pid, "desk") for pid in (ended_pid, os.getppid()))
     for folder in (stale_folder, kept_folder):
         folder.mkdir()
         (folder / "plants.xlsx").write_bytes(b"ha")
@@ -66,16 +58,16 @@ def test_a_command_removes_temporary_files_of_killed_processes(
         assert [name for name in names_in(workdir) if name.startswith(".")] == [kept_file]
 
 
-def test_a_new_folder_is_complete_and_stale_temporary_folders_are_removed(dead_pid: int, tmp_path: Path) -> None:
-    temporary = tmp_path / temporary_of(dead_pid, "desk")
+def test_a_new_folder_is_complete_and_stale_temporary_folders_are_removed(ended_pid: int, tmp_path: Path) -> None:
+    temporary = tmp_path / temporary_of(ended_pid, "desk")
     temporary.mkdir()
     (temporary / "a").write_bytes(b"ha")
     create_folder_files(tmp_path / "desk", {"a": b"a", "b": b"b"})
     assert names_in(tmp_path) == ["desk"] and names_in(tmp_path / "desk") == ["a", "b"]
 
 
-def test_files_moved_aside_by_a_killed_import_are_restored(dead_pid: int, tmp_path: Path) -> None:
-    aside = tmp_path / temporary_of(dead_pid, "desk", "old")
+def test_files_moved_aside_by_a_killed_import_are_restored(ended_pid: int, tmp_path: Path) -> None:
+    aside = tmp_path / temporary_of(ended_pid, "desk", "old")
     for path, words in (
         (aside / "data", "old"),  # its new version was never written
         (aside / "scenario.yaml", "old"),  # its new version exists

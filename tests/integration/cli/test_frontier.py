@@ -136,7 +136,7 @@ def test_breakpoints_are_reported_for_continuous_decisions(scenario: Path) -> No
     assert values == pytest.approx(list(breakpoints["budget_mn"]))
 
 
-def test_a_budget_point_stopped_by_the_time_limit_sets_the_exit_code(scenario: Path) -> None:
+def test_exit_code_5_exactly_if_a_budget_point_reached_a_limit(scenario: Path) -> None:
     shared = scenario.parent / "shared.yaml"
     shared.write_text(SMALL_TEXT.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")
     out = scenario.parent / "shared"

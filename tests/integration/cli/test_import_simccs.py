@@ -82,7 +82,8 @@ def test_import_writes_a_scenario_with_tables_and_prints_the_next_command(tmp_pa
     assert (scenario.capital_recovery_share, scenario.storage_life_yr) == (0.08, 25.5)
     assert scenario.targets.captured_ktpa == 50_000
     text = (out / "scenario.yaml").read_text(encoding="utf-8")
-    assert all("#" in line for line in text.splitlines() if line.startswith(("capital_recovery", "storage", "targets")))
+    lines = [line for line in text.splitlines() if line.startswith(("capital_recovery", "storage", "targets"))]
+    assert lines and all("#" in line for line in lines)
 
 
 def test_a_folder_name_with_special_characters_is_quoted(tmp_path):

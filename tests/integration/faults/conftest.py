@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,8 @@ import openpyxl
 import pytest
 
 from ccs_model.cli import main
+from tests.own_tables import works
 
-WORKS: Mapping[str, Any] = {
-    "plant": "M1",
-    "name": "Works",
-    "province": "Hebei",
-    "grid": "Hebei south",
-    "lat_deg": 38.04,
-    "lon_deg": 114.51,
-    "place_accuracy": "exact",
-    "status": "operating",
-    "crude_steel_ktpa": 5_000,
-    "bof_steel_ktpa": 5_000,
-    "bf_iron_ktpa": 4_500,
-    "coke_ovens": "absent",
-}
 SCENARIO = """\
 name: Mine
 plants: {inventory: [mine.csv]}
@@ -112,12 +99,6 @@ class Workspace:
 def csv_text(rows: Sequence[Sequence[Any]], sign: str = ",", end: str = "\n") -> str:
     """Rows as CSV, nothing quoted."""
     return "".join(sign.join("" if cell is None else str(cell) for cell in row) + end for row in rows)
-
-
-def works(*ids: str, **changes: Any) -> list[list[Any]]:
-    """A heading and a row for each id."""
-    headings = [*WORKS, *sorted(changes.keys() - WORKS.keys())]
-    return [headings, *([{**WORKS, **changes, "plant": each}[name] for name in headings] for each in ids)]
 
 
 def run_command(words: Sequence[str], folder: Path) -> CommandResult:

@@ -9,8 +9,9 @@ import pytest
 from ccs_model.inputs.checked_scenario import PLAUSIBLE_CNY
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario.schema import known_keys
+from tests.own_tables import works
 
-from .conftest import CommandResult, Workspace, works
+from .conftest import CommandResult, Workspace
 
 MONEY = re.compile("_mn$|_per_([a-z]+_)?t$")
 

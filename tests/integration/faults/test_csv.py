@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import WORKS, Report, Workspace, csv_text, works
+from tests.own_tables import WORKS, works
+
+from .conftest import Report, Workspace, csv_text
 
 
 @pytest.mark.parametrize("name", ["NA", "null", "None", "NaN", "nan", "#N/A", "-", "TRUE", "1e5", "007"])

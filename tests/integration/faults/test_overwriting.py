@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SCENARIO, Workspace, run_command, works
+from tests.own_tables import works
+
+from .conftest import SCENARIO, Workspace, run_command
 
 NOTES = "mine: 1\n"
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Report, Workspace, csv_text, works
+from tests.own_tables import works
+
+from .conftest import Report, Workspace, csv_text
 
 OUTSIDE = "lies outside the scenario's folder"
 # Every scenario key that names a file: section and value.

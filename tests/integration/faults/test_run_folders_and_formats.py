@@ -13,8 +13,9 @@ import pytest
 
 import ccs_model as ccs
 from ccs_model.errors import InfeasibleError
+from tests.own_tables import works
 
-from .conftest import Workspace, run_command, works
+from .conftest import Workspace, run_command
 
 UNREACHABLE_TARGET = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.matrix import scaling_of, warning_of
 from ccs_model.mip.verification import columns_without_limit, verify_by_elastic_model
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.solve import driver as optimize
-from ccs_model.solve import solution_check as belief
+from ccs_model.solve import driver, solution_check
 from tests.paths import ROOT
 
 from .conftest import CommandResult, Workspace
@@ -47,15 +46,15 @@ def replace_outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that replaces the outcome of HiGHS in the first stage."""
 
     def replace_with(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
-        solve = optimize.solve_program
+        solve = driver.solve_program
 
         def solve_and_replace(highs: Highs, **words: Any) -> MipOutcome:
             found = solve(highs, **words)
             return MipOutcome(change(highs.matrix, found.outcome), found.relaxation)
 
-        monkeypatch.setattr(optimize, "solve_program", solve_and_replace)
+        monkeypatch.setattr(driver, "solve_program", solve_and_replace)
         if second is not None:
-            monkeypatch.setattr(belief, "point_without_presolve", lambda *_: second)
+            monkeypatch.setattr(solution_check, "point_without_presolve", lambda *_: second)
 
     return replace_with
 
@@ -118,7 +117,7 @@ def test_F53_the_model_is_saved_if_solves_contradict_each_other_without_a_plan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replace_outcome(lambda matrix, outcome: INFEASIBLE, second=INFEASIBLE)
-    monkeypatch.setattr(belief, "verify_by_elastic_model", lambda *_: ("contradiction", None))
+    monkeypatch.setattr(solution_check, "verify_by_elastic_model", lambda *_: ("contradiction", None))
     answer = run_optimize(workspace)
     assert answer.code == 7 and "an elastic model needs to violate no constraint" in answer.err
     (saved,) = runs()
@@ -157,8 +156,8 @@ def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
 
     replace_outcome(violated)
     # Disable the stages that would repair the solution.
-    monkeypatch.setattr(optimize, "break_ties", lambda highs, chosen, **_: chosen)
-    monkeypatch.setattr(optimize, "marginal_budget", lambda *_: None)
+    monkeypatch.setattr(driver, "break_ties", lambda highs, chosen, **_: chosen)
+    monkeypatch.setattr(driver, "marginal_budget", lambda *_: None)
     answer = run_optimize(workspace)
     assert answer.code == 7, answer.err
     assert "verification of the plan failed" in answer.err
@@ -170,14 +169,14 @@ def test_F54_an_optimum_that_violates_a_row_or_integrality_is_rejected(
 def test_F55_non_finite_coefficients_never_reach_the_solver(
     workspace: Workspace, bad: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original_matrix_of = optimize.matrix_of
+    original_matrix_of = driver.matrix_of
 
     def with_non_finite(model: Any) -> Matrix:
         matrix = original_matrix_of(model)
         matrix.rows.data[0] = bad
         return matrix
 
-    monkeypatch.setattr(optimize, "matrix_of", with_non_finite)
+    monkeypatch.setattr(driver, "matrix_of", with_non_finite)
     answer = run_optimize(workspace)
     assert answer.code == 1
     assert "is not a finite number; nothing was solved" in answer.err
@@ -200,7 +199,7 @@ def test_F55_later_changes_of_the_model_reject_non_finite_numbers() -> None:
 def test_F56_an_unbounded_variable_is_reported_with_the_missing_bound(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = optimize.unshared_model
+    build = driver.unshared_model
 
     def unlimited(problem: Any) -> MODEL:
         model = build(problem)
@@ -209,7 +208,7 @@ def test_F56_an_unbounded_variable_is_reported_with_the_missing_bound(
             objective.expr = objective.expr + 5.0 * model.credit_ktpa * (1 if objective.sense == pyo.maximize else -1)
         return model
 
-    monkeypatch.setattr(optimize, "unshared_model", unlimited)
+    monkeypatch.setattr(driver, "unshared_model", unlimited)
     answer = run_optimize(workspace)
     assert answer.code == 3, answer.err
     assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
@@ -279,7 +278,7 @@ def test_F59_a_badly_scaled_model_is_rescaled_to_the_same_optimum() -> None:
 
 
 def test_F59_the_scaling_warning_is_printed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimize, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
+    monkeypatch.setattr(driver, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
     answer = run_optimize(workspace)
     assert answer.code == 0 and "warning: coefficients reach far. The worst rows: money" in answer.err
 
@@ -291,7 +290,7 @@ def test_F60_the_number_of_threads_may_change_in_one_process() -> None:
 
 
 @pytest.fixture
-def run_with_highspy(workspace: Workspace) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+def run_with_highspy(workspace: Workspace) -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Return a function that runs `optimize` in a subprocess with a replacement of the module highspy."""
 
     def run(module: str) -> subprocess.CompletedProcess[str]:
@@ -305,7 +304,7 @@ def run_with_highspy(workspace: Workspace) -> Iterator[Callable[[str], subproces
             text=True, timeout=300, env={"PYTHONPATH": f"{workspace.folder / 'lib'}:{ROOT}"}, check=False,
         )  # fmt: skip
 
-    yield run
+    return run
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.own_tables import works
 from tests.paths import ROOT
 
-from .conftest import Report, Workspace, csv_text, works
+from .conftest import Report, Workspace, csv_text
 
 SOURCE = {
     "plant": "P1", "name": "Given", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.04, "lon_deg": 114.51,

@@ -13,8 +13,9 @@ import openpyxl
 import pytest
 
 from ccs_model.inputs import excel_reader as workbook_guard
+from tests.own_tables import works
 
-from .conftest import Report, Workspace, works
+from .conftest import Report, Workspace
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SHEET = "xl/worksheets/sheet1.xml"

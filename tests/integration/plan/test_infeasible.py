@@ -116,7 +116,7 @@ def test_insufficient_budget_and_storage_capacity_together_name_both_required_pl
         REQUIRED,
         {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6},
     )
-    # No budget makes room for the CO2, so that a larger budget is no suggestion.
+    # No budget restores feasibility while storage is too small, so none is suggested.
     line = message(lines, "required_plant_is_retrofitted")
     assert "NH3_21" in line and "NH3_82" in line
     assert not any(each.startswith("spending_within_budget") for each in lines)

@@ -101,7 +101,7 @@ def test_the_inequalities_raise_the_bound_of_the_cheapest_plan_but_not_above_its
     assert with_prices is not None and without is not None
     best, _ = optimum(matrix)
     assert without * (1 - 1e-9) <= with_prices <= best * (1 + 1e-9)
-    # A sixth of a retrofit needs a sixth of a pipe in either relaxation, but prices with a violation are always found.
+    # Both relaxations allow a fractional pipe for a fractional retrofit; violated inequalities still raise the bound.
     assert with_prices > without * (1 + 1e-6)
 
 

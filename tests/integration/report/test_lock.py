@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +22,6 @@ def write_holder(folder: Path, **holder: object) -> Path:
     path = holder_path(folder)
     path.write_text(json.dumps({"since": "2026-01-01T00:00:00+00:00", **holder}), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def ended_pid() -> int:
-    """The id of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 @pytest.fixture
@@ -153,7 +143,7 @@ def test_lock_is_acquired_again_if_the_lock_file_disappears(tmp_path: Path, monk
 
 def test_lock_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     lock_path(tmp_path / "run").mkdir()
-    with pytest.raises(FileError, match="run: cannot be written: Is a directory"), hold_lock(tmp_path / "run"):
+    with pytest.raises(FileError, match="run: cannot be written: "), hold_lock(tmp_path / "run"):
         raise AssertionError("a folder has the name of the lock file")
 
 

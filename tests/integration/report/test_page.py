@@ -253,7 +253,9 @@ def test_chart_colours_have_sufficient_contrast_on_white() -> None:
 
 def test_evidence_table_matches_the_quality_rows_of_the_workbook(text: str, plan: Plan) -> None:
     shown = text.split('data-table="evidence"')[1].split("</table>")[0]
-    for row in quality_rows(plan.problem, plan.retrofits):
+    rows = list(quality_rows(plan.problem, plan.retrofits))
+    assert rows
+    for row in rows:
         assert f"<td class=n>{row['value']:,.0f}</td>" in shown
         assert f"<td class=n>{100 * row['assumed_share']:.1f}\u00a0%</td>" in shown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,8 @@ import pytest
 from ccs_model.scenario import Scenario
 
 # In a workbook plant is column A, name B, latitude E, longitude F, status H, crude steel I, coke ovens L.
-WORKS: Mapping[str, Any] = {
-    "plant": "M1",
-    "name": "Works",
-    "province": "Hebei",
-    "grid": "Hebei south",
-    "lat_deg": 38.04,
-    "lon_deg": 114.51,
-    "place_accuracy": "exact",
-    "status": "operating",
-    "crude_steel_ktpa": 5_000,
-    "bof_steel_ktpa": 5_000,
-    "bf_iron_ktpa": 4_500,
-    "coke_ovens": "absent",
-}
 Rows = Sequence[Sequence[Any]]
 WriteBook = Callable[..., Path]
-
-
-def works(*ids: str, **changes: Any) -> list[list[Any]]:
-    """A heading and a row for each id."""
-    headings = [*WORKS, *sorted(changes.keys() - WORKS.keys())]
-    return [headings, *([{**WORKS, **changes, "plant": each}[name] for name in headings] for each in ids)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ccs_model.inputs import load_inputs
 from ccs_model.inputs.checked_table import column_of, stated_unit
 from ccs_model.inputs.chinese import HEADINGS, english_word, headings_of, normalize_words
 from ccs_model.inputs.declarations import read_dictionary
-from tests.unit.inputs.conftest import works
+from tests.own_tables import works
 
 TEMPLATES = ("plants/steel", "plants/chemicals", "plants/sources", "references")
 CHINESE_HEADINGS = {

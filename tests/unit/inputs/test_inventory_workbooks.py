@@ -18,8 +18,7 @@ from ccs_model.inputs import load_inputs
 from ccs_model.inputs.declarations import Source, letters_of, reading_order
 from ccs_model.inputs.user_workbooks import template
 from ccs_model.problem import build_problem
-
-from .conftest import WORKS, works
+from tests.own_tables import WORKS, works
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 

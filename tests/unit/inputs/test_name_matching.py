@@ -10,8 +10,7 @@ from ccs_model.inputs import load_inputs
 from ccs_model.inputs.checked_scenario import known_names, read_checked, with_names_of_tables
 from ccs_model.problem import build_problem
 from ccs_model.scenario.validation import clean_text, odd_letters, same_name, visible_form
-
-from .conftest import works
+from tests.own_tables import works
 
 CYRILLIC = "H\u0435bei"  # the second letter is U+0435
 # Spellings of Hebei: lookalikes, and its name in Chinese.

@@ -15,8 +15,7 @@ from ccs_model.paths import data_folder
 from ccs_model.plan.cache_key import run_key
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
-
-from .conftest import works
+from tests.own_tables import works
 
 
 def issues(scenario, **options) -> list[Issue]:

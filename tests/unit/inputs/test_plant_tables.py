@@ -14,8 +14,7 @@ from ccs_model.inputs import load_inputs
 from ccs_model.paths import data_folder
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
-
-from .conftest import works
+from tests.own_tables import works
 
 CHEMICALS, UNITS = "plants/chemicals.csv", "plants/captive_units.csv"
 
