@@ -300,7 +300,7 @@ def _ceilings(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[st
             money = f"{ceilings[then]:,.1f} million {scenario.currency}"
             yield (
                 f"budget.cumulative_mn: without the ceiling of {year} there is a plan; "
-                f"the {money} of {then} would do from {year} on"
+                f"the {money} of {then} suffice from {year} on"
             )
 
 
@@ -436,8 +436,8 @@ def _limits_text(problem: Problem, needed: Limits) -> str:
             for site, limit in sorted(by_site.items())
         )
         if name == _WELLS:
-            lines.append(f"{WELLS_NEED_SITE}: too few wells; these would do: {each} (n_wells_max, storage.sites)")
+            lines.append(f"{WELLS_NEED_SITE}: too few wells; these limits suffice: {each} (n_wells_max, storage.sites)")
         else:
             keys = "storage.capacity_kt, storage.capacity, storage.max_fill_share"
-            lines.append(f"{SITE_CAPACITY}: the sites are too small; these would do: {each} ({keys})")
+            lines.append(f"{SITE_CAPACITY}: the sites are too small; these limits suffice: {each} ({keys})")
     return "; and ".join(lines)

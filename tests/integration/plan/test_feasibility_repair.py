@@ -120,7 +120,7 @@ def test_replacing_an_early_cumulative_budget_by_the_next_is_suggested(solved: S
     lines = conflicts(solved, REQUIRED, early, {"budget.cumulative_mn": {2026: 50, 2031: 3_000}})
     line = message(lines, "budget.cumulative_mn")
     assert "without the ceiling of 2026" in line
-    assert "3,000.0 million CNY of 2031 would do from 2026 on" in line
+    assert "3,000.0 million CNY of 2031 suffice from 2026 on" in line
     assert solved(REQUIRED, early, {"budget.cumulative_mn": {2026: 3_000, 2031: 3_000}}).status != "limit"
 
 

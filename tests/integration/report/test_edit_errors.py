@@ -311,12 +311,12 @@ def test_infeasible_workbook_is_translated_to_chinese(tmp_path: Path) -> None:
     conflicts = [
         "spending_within_budget: the budget is 10.0 million CNY; 12.5 million CNY would restore feasibility "
         "(budget.total_mn)",
-        "wells_need_an_open_site: too few wells; these would do: qinshui: 9 in place of 3 (n_wells_max, "
-        "storage.sites); and stored_within_capacity: the sites are too small; these would do: qinshui: 900 kt in "
+        "wells_need_an_open_site: too few wells; these limits suffice: qinshui: 9 in place of 3 (n_wells_max, "
+        "storage.sites); and stored_within_capacity: the sites are too small; these limits suffice: qinshui: 900 kt in "
         "place of 300 kt (storage.capacity_kt, storage.capacity, storage.max_fill_share)",
     ]
     path = tmp_path / "plan.xlsx"
     path.write_bytes(infeasible_workbook(conflicts, "Five plants", "zh"))
     rows = list(openpyxl.load_workbook(path)["Infeasible"].iter_rows(min_row=5, values_only=True))
     assert rows[0] == ("支出不超过总预算", "预算为 10.0 百万元；增至 12.5 百万元 可恢复可行（budget.total_mn）")
-    assert "千吨，原为 300 千吨" in rows[1][1] and "would do" not in rows[1][1]
+    assert "千吨，原为 300 千吨" in rows[1][1] and "suffice" not in rows[1][1]
