@@ -30,7 +30,7 @@ from ccs_model.mip.matrix import residuals, round_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.sweep_search import (
     BoundAtLimits,
-    Processes,
+    JobLimits,
     ProveAtLimits,
     RunTasks,
     SweepSearch,
@@ -44,7 +44,7 @@ from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_bound import lines_over_all_links, prove_by_directions
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
 from ccs_model.solve.growth_network import growth_network_of
-from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.normalised_money import NormalisedModel
 from ccs_model.solve.strategies import BUDGET_SWEEP, SIZES
 from ccs_model.solve.tie_breaking import break_ties
 
@@ -92,7 +92,7 @@ class BudgetPointSearch:
     """
 
     problem: Problem
-    search: Normalised
+    search: NormalisedModel
     row: int
     options: SolverOptions
     moving: MovingLimit
@@ -418,7 +418,7 @@ class BudgetPointSearch:
 
 def _processes_for(matrix: Matrix, jobs: int | None) -> int:
     """Return how many processes work on a sweep of a model; `jobs` is the requested number, None for automatic."""
-    limits = BUDGET_SWEEP.stage(Processes)
+    limits = BUDGET_SWEEP.stage(JobLimits)
     automatic = 1 if len(matrix.row_lower) < limits.min_rows else min(os.cpu_count() or 1, limits.n_jobs)
     # The CPU seconds of one process do not count those of others.
     return 1 if counts_cpu() else min(jobs or automatic, limits.n_jobs)

@@ -32,7 +32,7 @@ from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.model import build_model
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COLUMNS, Frontier, Plan
 from ccs_model.plan.plan_json import to_plain_values
@@ -46,7 +46,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts, plan_status
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.network_search import Corridors
-from ccs_model.solve.normalised_money import Normalised, normalise_money
+from ccs_model.solve.normalised_money import NormalisedModel, normalise_money
 from ccs_model.solve.strategies import effort_of_sweep
 from ccs_model.units import join_first_names
 
@@ -230,7 +230,7 @@ class _FrontierRequest:
         bound = plan.objective.bound
         return () if plan.point is None else (plan.point,), bound if np.isfinite(bound) else None
 
-    def _unlimited_plans(self, search: Normalised) -> list[Floats]:
+    def _unlimited_plans(self, search: NormalisedModel) -> list[Floats]:
         """The plan of a scenario without a budget, whose integer decisions may cost more than the LP relaxation."""
         if self.scenario.capture.decisions != "integer":
             return []
@@ -253,7 +253,7 @@ class _FrontierRequest:
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
 
 
-def _vector(search: Normalised, table: pd.DataFrame) -> Floats:
+def _vector(search: NormalisedModel, table: pd.DataFrame) -> Floats:
     """The point of a table in the model of the search. Raises InputError if it is a plan of another scenario."""
     x, strange = vector_of(search.matrix, table)
     if strange:
@@ -261,7 +261,7 @@ def _vector(search: Normalised, table: pd.DataFrame) -> Floats:
     return search.to_search_units(x)
 
 
-def _breakpoint_table(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:
+def _breakpoint_table(curve: Sequence[Breakpoint], search: NormalisedModel) -> pd.DataFrame:
     by, unit = float(search.objective[0]), search.unit
     slope = by / unit
     rows = [(at.limit * unit, at.value * by, at.slope_below * slope, at.slope_above * slope) for at in curve]
@@ -319,7 +319,7 @@ def _points_of(
     before: dict[str, Row] = {}
     for k, budget_point in enumerate(budget_points):
         point = point_of(problem, matrix, budget_point.x)
-        sharing = Sharing.of(point) if problem.network is not None else None
+        sharing = CostSharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
         fitted = retrofits_by_plant(retrofits.to_dict("records"))
         moved = _moved_plants(budget_point.budget_mn, before, fitted) if k else []

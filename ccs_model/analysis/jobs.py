@@ -114,7 +114,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedJob:
     """A job that ended: its result, or the failure."""
 
     key: str
@@ -124,7 +124,7 @@ class Ended:
 
 def results_of(
     jobs: Sequence[Job], work: Work, *, n_processes: int | None = None, scheduler: Scheduler | str | None = None
-) -> Iterator[Ended]:
+) -> Iterator[EndedJob]:
     """Run jobs and yield each one as it ends.
 
     Parameters
@@ -221,7 +221,7 @@ class Processes:
     def __init__(self, work: Work, scratch: str, workers: list[_Worker]) -> None:
         self._work, self._scratch, self.workers = work, scratch, workers
 
-    def run_jobs(self, jobs: Sequence[Job]) -> Iterator[Ended]:
+    def run_jobs(self, jobs: Sequence[Job]) -> Iterator[EndedJob]:
         """Each job as it ends."""
         workers = self.workers
         waiting, tries = deque(jobs), Counter[str]()
@@ -234,7 +234,7 @@ class Processes:
         give_next()
         while any(worker.job for worker in workers):
             busy = {worker.pipe: worker for worker in workers if worker.job is not None}
-            ended: list[Ended] = []
+            ended: list[EndedJob] = []
             for pipe in connection.wait(list(busy)):
                 assert isinstance(pipe, Connection)
                 worker = busy[pipe]
@@ -249,7 +249,9 @@ class Processes:
                 if tries[job.key] < _TRIES:
                     waiting.appendleft(job)
                 else:
-                    ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.exit_text()}, twice")))
+                    ended.append(
+                        EndedJob(job.key, failure=Failure(BUG, f"its process ended {worker.exit_text()}, twice"))
+                    )
             # Workers get their next job before the caller writes a result.
             give_next()
             yield from ended
@@ -274,7 +276,7 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError, ConnectionError):
             self.pipe.send(job.task)
 
-    def answer(self) -> Ended | None:
+    def answer(self) -> EndedJob | None:
         """The ended job; None if the process has died."""
         assert self.job is not None
         try:
@@ -283,7 +285,7 @@ class _Worker:
             self.process.join()
             return None
         job, self.job = self.job, None
-        return Ended(job.key, result, failure)
+        return EndedJob(job.key, result, failure)
 
     def exit_text(self) -> str:
         """How the process ended."""
@@ -340,7 +342,7 @@ _opened: dict[str, Do] = {}
 _one_at_a_time = threading.Lock()
 
 
-def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> Iterator[Ended]:
+def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) -> Iterator[EndedJob]:
     """Each job as it ends. Raises FileError if no scheduler answers."""
     scheduler = Scheduler(scheduler) if isinstance(scheduler, str) else scheduler
     try:
@@ -387,10 +389,10 @@ def run_on_cluster(jobs: Sequence[Job], work: Work, scheduler: Scheduler | str) 
                 what = f"the scheduler at {scheduler.address} was lost before the end of {waiting}"
                 raise FileError(f"{what}; the others are kept: repeat the command with a running scheduler")
             if future.status != "finished":
-                yield Ended(key, failure=Failure(BUG, f"lost on the cluster: {_cluster_error(answer)}"))
+                yield EndedJob(key, failure=Failure(BUG, f"lost on the cluster: {_cluster_error(answer)}"))
                 continue
             result, failure = answer
-            yield Ended(key, result, failure)
+            yield EndedJob(key, result, failure)
     finally:
         client.close()
         for name, level in levels.items():

@@ -28,7 +28,7 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
-from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.normalised_money import NormalisedModel
 from ccs_model.solve.strategies import BUDGET_SWEEP
 
 _OWN = "The streams of the merit order, each with its own pipeline."
@@ -38,7 +38,7 @@ _GAP, _NODES, _EFFORT = 0.005, 20, 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
+class MeritOrderSelection:
     """Plants that the merit order selects for a budget or a smaller one, and the best plan found; None without one.
 
     `x` is in the units of the search, `value` in those of the problem.
@@ -55,7 +55,7 @@ class RankedList:
 
     table: pd.DataFrame
     words: str
-    takes: Mapping[float, Take]
+    takes: Mapping[float, MeritOrderSelection]
 
 
 def _take_streams(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def compare_with_plan(
 
 
 def merit_order_plans(
-    problem: Problem, search: Normalised, row: int, options: SolverOptions, unused: Ints, budgets: Sequence[float]
+    problem: Problem, search: NormalisedModel, row: int, options: SolverOptions, unused: Ints, budgets: Sequence[float]
 ) -> RankedList | None:
     """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
     matrix, sign = search.matrix, search.matrix.sign
@@ -147,7 +147,7 @@ def merit_order_plans(
     # The budget of a static year is money per year, and covers all yearly costs.
     yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
     amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
-    takes: dict[float, Take] = {}
+    takes: dict[float, MeritOrderSelection] = {}
     start, best = None, None
     for budget in budgets:
         taken = _take_streams(table, amounts, budget)
@@ -156,7 +156,7 @@ def merit_order_plans(
         there = with_limit(matrix, row, budget / search.unit)
         start = None if seconds_until_stop() <= 0 else _listed_plan(problem, there, others, unused, options, start)
         value = None if start is None else search.value(start)
-        take = Take(frozenset(map(str, taken["plant"])), start, value)
+        take = MeritOrderSelection(frozenset(map(str, taken["plant"])), start, value)
         # The list of a smaller budget fits this one as well.
         if best is not None and best.value is not None and (value is None or sign * (best.value - value) > 0):
             take = best

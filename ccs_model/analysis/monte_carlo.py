@@ -75,7 +75,7 @@ N_DRAWS = 1_000
 
 
 @dataclass(frozen=True)
-class Progress:
+class DrawProgress:
     """Progress of a run: futures done, futures in all, and futures per second."""
 
     n_ended: int
@@ -114,7 +114,7 @@ def montecarlo(
     scheduler: Scheduler | str | None = None,
     allow_outside: bool = False,
     on_message: MessageCallback | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DrawProgress], None] | None = None,
 ) -> MonteCarlo:
     """Sample futures, replan each one, and evaluate the plan in all of them.
 
@@ -202,7 +202,7 @@ def montecarlo(
         rows[int(ended.key)] = found
         n_before += len(found)
         if on_progress is not None:
-            on_progress(Progress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
+            on_progress(DrawProgress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
     report_message("summary")
     flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
     result = replace(plan, uncertainty=_uncertainty(plan, futures, evaluator, flat))

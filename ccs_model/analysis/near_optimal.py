@@ -48,7 +48,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
@@ -251,7 +251,7 @@ class Search:
         self._exchanges: Exchanges | None = None
         if reference.problem.network is not None:
             point = point_of(reference.problem, reference.matrix, reference.x)
-            tables = retrofits_table(point, Sharing.of(point)), flows_table(point)
+            tables = retrofits_table(point, CostSharing.of(point)), flows_table(point)
             self._exchanges = exchanges_of(reference.problem, *tables, deadline, reference.matrix)
 
     @property

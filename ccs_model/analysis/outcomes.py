@@ -23,8 +23,8 @@ from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, R
 from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures, numbers_in
 from ccs_model.errors import CheckError
 from ccs_model.mip import Matrix
-from ccs_model.mip.column_pool import Mark, pool_of
-from ccs_model.mip.warm_start import Solved
+from ccs_model.mip.column_pool import PoolState, pool_of
+from ccs_model.mip.warm_start import LpSolution
 from ccs_model.model.names import BUILD, FUND_SHARE, FUNDS_PAY, SPEND
 from ccs_model.model.objective import OBJECTIVES, npv_terms
 from ccs_model.model.terms import abatement_terms, cost_terms, sum_terms
@@ -186,11 +186,11 @@ class Replanner:
 
     def __init__(self, planned: Matrix) -> None:
         self._pool = pool_of(relax_integrality(planned))
-        self.planned: Solved = self._pool.planned
+        self.planned: LpSolution = self._pool.planned
         self._positions: list[Floats] = []
         self._n_before = 1 if self.planned.is_optimal else 0
 
-    def solve_future(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
+    def solve_future(self, future_model: FutureModel, values: Mapping[str, float]) -> LpSolution:
         """Solve a future with these parameter values; the result is not optimal if the future has no plan.
 
         Later futures may start from it, until `reset`.
@@ -213,7 +213,7 @@ class Replanner:
                 self._pool.freeze()
                 self._positions, self._n_before = [], 0
 
-    def _solve(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
+    def _solve(self, future_model: FutureModel, values: Mapping[str, float]) -> LpSolution:
         start = 0
         if self._positions:
             distance = np.square(np.array(self._positions) - position_of(values)).sum(axis=1)
@@ -224,11 +224,11 @@ class Replanner:
         """Release the solver's instance until the next future."""
         self._pool.release_highs()
 
-    def mark(self) -> tuple[Mark, int]:
+    def mark(self) -> tuple[PoolState, int]:
         """A mark of the present state, for `reset`."""
         return self._pool.mark(), len(self._positions)
 
-    def reset(self, mark: tuple[Mark, int]) -> None:
+    def reset(self, mark: tuple[PoolState, int]) -> None:
         """Return to the state of a mark."""
         self._pool.reset(mark[0])
         del self._positions[mark[1] :]

@@ -237,7 +237,7 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
         if on_progress is not None:
             on_progress(f"future {k} of {len(futures)}: {future.name}")
         plan = solve(future.problem)
-        solved.append(_Solved(plan, AtPoint.of_plan(plan)))
+        solved.append(_PlanAtPoint(plan, AtPoint.of_plan(plan)))
     sign = solved[0].at.matrix.sign
     values = [[_value_in(other, own) for other in solved] for own in solved]
     kept = np.array([[each.objective if each.state == KEPT else np.nan for each in row] for row in values])
@@ -254,7 +254,7 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
 
 
 @dataclass(frozen=True, eq=False)
-class _Solved:
+class _PlanAtPoint:
     """The best plan of a future, and its point in the model."""
 
     plan: Plan
@@ -269,7 +269,7 @@ class _Solved:
         return years
 
 
-def _value_in(other: _Solved, own: _Solved) -> Valuation:
+def _value_in(other: _PlanAtPoint, own: _PlanAtPoint) -> Valuation:
     """Value of a plan's builds in a future."""
     if other is own:
         return Valuation(KEPT, own.plan.objective.value)
@@ -292,7 +292,7 @@ def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, lost: Floats) 
     return pd.DataFrame(rows, columns=REGRET_COLUMNS)
 
 
-def _plans(futures: Sequence[Future], solved: Sequence[_Solved], objectives: Floats, lost: Floats) -> pd.DataFrame:
+def _plans(futures: Sequence[Future], solved: Sequence[_PlanAtPoint], objectives: Floats, lost: Floats) -> pd.DataFrame:
     """PLAN_COLUMNS of each plan from [plan, future] objective values and regrets, NaN where the plan is infeasible."""
     shares = np.array([future.probability_share for future in futures])
     rows = []
@@ -317,7 +317,7 @@ def _plans(futures: Sequence[Future], solved: Sequence[_Solved], objectives: Flo
     return table
 
 
-def _futures(futures: Sequence[Future], solved: Sequence[_Solved], best: Floats) -> pd.DataFrame:
+def _futures(futures: Sequence[Future], solved: Sequence[_PlanAtPoint], best: Floats) -> pd.DataFrame:
     rows = [
         (f + 1, future.name, future.probability_share, best[f],
          own.plan.objective.searched_bound, own.plan.objective.searched_gap_share,
@@ -327,7 +327,7 @@ def _futures(futures: Sequence[Future], solved: Sequence[_Solved], best: Floats)
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
 
-def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
+def _plants(solved: Sequence[_PlanAtPoint]) -> pd.DataFrame:
     retrofits = [own.retrofit_years for own in solved]
     plants = {row["plant"]: row for own in solved for row in own.at.problem.plants.to_dict("records")}
     rows = []

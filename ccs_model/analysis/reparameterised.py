@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.analysis.uncertain_inputs import Draft, Scaling, capture_heat
+from ccs_model.analysis.uncertain_inputs import Draft, ScalingChange, capture_heat
 from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.names import (
@@ -258,7 +258,7 @@ def _probe_problem(problem: Problem) -> Problem:
     draft = Draft(problem)
     capture_heat(draft, 2.0**_HEAT_BITS)
     draft.scale(("delivered_share",), 2.0**_SHARE_BITS)
-    Scaling({"sites": ("capacity_kt",), "stores": ("capacity_kt",)})(draft, 2.0**_CAPACITY_BITS)
+    ScalingChange({"sites": ("capacity_kt",), "stores": ("capacity_kt",)})(draft, 2.0**_CAPACITY_BITS)
     return draft.problem()
 
 

@@ -69,7 +69,7 @@ from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import named_place, read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.uncertainty_sections import probabilities_of
-from ccs_model.scenario.variations import Listed
+from ccs_model.scenario.variations import ListedChanges
 from ccs_model.scenario.yaml_document import shown_path
 from ccs_model.solve.driver import solve
 from ccs_model.solve.strategies import effort_of_model
@@ -195,7 +195,7 @@ def stochastic(
     changes = []
     for name, future in scenario.futures.items():
         key = f"futures.{name}.changes"
-        changes.append(Listed(future.changes, named_place(scenario, key)))
+        changes.append(ListedChanges(future.changes, named_place(scenario, key)))
     futures = futures_of(base, changes, probabilities, names=list(scenario.futures), allow_outside=allow_outside)
     of_mean = mean_changes(base, changes, probabilities)
     mean = None

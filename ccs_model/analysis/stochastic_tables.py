@@ -13,7 +13,7 @@ import pandas as pd
 from ccs_model.analysis.rebuilt_plan import KEPT, Valuation, amount_at, retrofit_shares
 from ccs_model.model.build_model import Outlook
 from ccs_model.model.terms import abatement_terms, cost_terms
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, retrofits_table
 from ccs_model.scenario import Scenario
@@ -145,7 +145,7 @@ def futures_table(
     """FUTURE_COLUMNS of each future: the stochastic plan there, the future's own best plan and the mean plan."""
     rows = []
     for f, (future, point) in enumerate(zip(futures, points, strict=True)):
-        sharing = Sharing.of(point) if future.problem.network is not None else None
+        sharing = CostSharing.of(point) if future.problem.network is not None else None
         spent = by_year_table(point, emissions_table(point, sharing))["spending_mn"].sum()
         other = mean[f] if mean is not None else None
         rows.append(
@@ -183,7 +183,7 @@ def plants_table(
 
 def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
     """RETROFIT_COLUMNS of each retrofit in each future."""
-    shared = [None if point.problem.network is None else Sharing.of(point) for point in points]
+    shared = [None if point.problem.network is None else CostSharing.of(point) for point in points]
     joined = _join_tables(
         futures, [retrofits_table(point, sharing) for point, sharing in zip(points, shared, strict=True)]
     )

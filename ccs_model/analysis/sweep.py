@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.analysis.jobs import Ended, Job, Scheduler, message_of, results_of, share_of
+from ccs_model.analysis.jobs import EndedJob, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
 from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, write_warnings
 from ccs_model.atomic_files import write_atomic
@@ -318,7 +318,7 @@ class _Runs:
         for name in names if any((self._folder / RUNS).glob(".*")) else ():
             remove_leftovers(self._folder / RUNS / name)
 
-    def keep(self, ended: Ended) -> None:
+    def keep(self, ended: EndedJob) -> None:
         """Write a run that has ended, or its failure, completely or not at all."""
         name = ended.key
         if ended.failure is None:

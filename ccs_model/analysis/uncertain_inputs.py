@@ -168,7 +168,7 @@ ParameterChange = Callable[[Draft, float], None]
 
 
 @dataclass(frozen=True)
-class Scaling:
+class ScalingChange:
     """A parameter change that multiplies columns of tables, costs per tonne, and arrays of the problem or its accounts.
 
     Columns and tables that a problem does not have are left out.
@@ -254,20 +254,20 @@ _CAPTURE_OM = ("fixed_om_mn_pa", "variable_om_per_t")
 # capture and for pumps; storage cost is that of sites and wells, and of the steps of a supply curve.
 UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "capture_capex": capture_capex,
-    "capture_om": Scaling({"routes": _CAPTURE_OM, "options": _CAPTURE_OM}, costs=("capture_variable_om",)),
-    "power_price": Scaling(
+    "capture_om": ScalingChange({"routes": _CAPTURE_OM, "options": _CAPTURE_OM}, costs=("capture_variable_om",)),
+    "power_price": ScalingChange(
         {"power_per_kwh": ("power_per_kwh",)}, costs=("capture_power", "pipe_power"), arrays=("line_power_per_t",)
     ),
-    "heat_price": Scaling({"steam_per_gj": ("steam_per_gj",)}, costs=("heat",)),
+    "heat_price": ScalingChange({"steam_per_gj": ("steam_per_gj",)}, costs=("heat",)),
     "capture_heat": capture_heat,
-    "grid_factor": Scaling(
+    "grid_factor": ScalingChange(
         {"grid_kg_per_kwh": ("grid_kg_per_kwh",)},
         arrays=("capture_power_t_per_t", "booster_power_t_per_t", "line_power_co2_t_per_t"),
     ),
-    "carbon_price": Scaling(accounts=("credit_per_t",)),
-    "social_cost": Scaling(accounts=("damage_per_t",)),
+    "carbon_price": ScalingChange(accounts=("credit_per_t",)),
+    "social_cost": ScalingChange(accounts=("damage_per_t",)),
     "pipe_cost": pipe_cost,
-    "storage_cost": Scaling(
+    "storage_cost": ScalingChange(
         {"routes": STORAGE_MONEY, "sites": STORAGE_MONEY, "stores": ("variable_per_t",)}, costs=("storage",)
     ),
     "storage_capacity": storage_capacity,

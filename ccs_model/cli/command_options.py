@@ -300,12 +300,12 @@ def requested_changes(
         has_futures = bool(read_scenario(scenario, allow_outside=allow_outside).futures)
         of_file = "; the futures of the scenario are planned for by ccs-model stochastic" if has_futures else ""
         raise click.UsageError(f"give --set KEY=V1,V2 or --list FILE{of_file}")
-    from ccs_model.scenario.variations import Listed, grid_of, read_changes
+    from ccs_model.scenario.variations import ListedChanges, grid_of, read_changes
 
     grid = grid_of(sets)
     changes: list[dict[str, Any]] = list(map(dict, grid))
     if listed is not None:
-        changes = [Listed({**row, **each}, row.place) for row in read_changes(listed) for each in grid]
+        changes = [ListedChanges({**row, **each}, row.place) for row in read_changes(listed) for each in grid]
     warn_of_unused(scenario, changes, allow_outside=allow_outside)
     return changes
 

@@ -30,7 +30,7 @@ from ccs_model.runs.run_list import document_of
 
 if TYPE_CHECKING:
     from ccs_model.plan.stored_run import Edit
-    from ccs_model.solve.driver import Question
+    from ccs_model.solve.driver import ScenarioInputs
 
 _N_EDITS_SHOWN = 40
 _YEAR = re.compile(r"\.\d{4}$")
@@ -209,7 +209,7 @@ def _path_and_offset(numbered: tuple[int, Edit]) -> tuple[str, int]:
     return (path, int(year) - number) if _YEAR.search(edit.key) else (edit.key, -number)
 
 
-def edits_text(question: Question) -> str:
+def edits_text(question: ScenarioInputs) -> str:
     """Return the edits of a workbook that was read, one per line; "" if a scenario was read."""
     from ccs_model.plan.stored_run import value_text
 

@@ -16,7 +16,7 @@ from ccs_model.report.text_tables import align_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ccs_model.pilots.replay import Replay, Row
+    from ccs_model.pilots.replay import ExpectationResult, Replay
 
 _LABELS = {
     "deployment_share": "deployment in five years",
@@ -137,7 +137,7 @@ def _replay_text(found: Replay, quiet: bool) -> str:
     return f"{table}\n\n{counts}" if shown else counts
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ExpectationResult) -> tuple[str, ...]:
     if row.low is None and row.high is None:
         band = "–"
     elif row.low is None:

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue, raise_issues
-from ccs_model.importers.gem_chemicals import GemChemicals, Given, chemicals_of
+from ccs_model.importers.gem_chemicals import GemChemicals, GivenCapacities, chemicals_of
 from ccs_model.importers.gem_workbooks import (
     CAPACITIES,
     CAPACITY_HEADINGS,
@@ -36,7 +36,7 @@ from ccs_model.importers.gem_workbooks import (
     UNIT_HEADINGS,
     UNKNOWN,
     Aliases,
-    Row,
+    SheetRow,
     china_places,
     missing_sheet_issue,
     plant_values,
@@ -136,7 +136,7 @@ def read_gem(
     chemicals = None
     if found.chemicals:
         rows = _works(chemical, wanted)
-        capacities_given = Given.read(given, issues) if given is not None else Given()
+        capacities_given = GivenCapacities.read(given, issues) if given is not None else GivenCapacities()
         everyone = {row.words("plant") for row in chemical}
         chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
         chemicals = chemicals.select_complete_rows() if known_only else chemicals
@@ -183,7 +183,7 @@ def gem_place(tracker: GemTracker, where: str) -> str:
     return places.get(made[3] or "plant", places["plant"])
 
 
-def _requested_countries(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) -> set[str]:
+def _requested_countries(countries: Iterable[str], rows: Sequence[SheetRow], issues: list[Issue]) -> set[str]:
     """The requested countries in lower case; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
     wanted = {country.lower() for country in countries}
@@ -194,9 +194,9 @@ def _requested_countries(countries: Iterable[str], rows: Sequence[Row], issues: 
     return wanted
 
 
-def _works(rows: Sequence[Row], wanted: set[str]) -> dict[str, Row]:
+def _works(rows: Sequence[SheetRow], wanted: set[str]) -> dict[str, SheetRow]:
     """Row of each plant on the sheet "Plant data", for the requested countries."""
-    works: dict[str, Row] = {}
+    works: dict[str, SheetRow] = {}
     for row in rows:
         if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
             continue
@@ -207,19 +207,19 @@ def _works(rows: Sequence[Row], wanted: set[str]) -> dict[str, Row]:
     return works
 
 
-def _rows(grids: Iterable[Grid], aliases: Aliases, issues: list[Issue]) -> list[Row]:
+def _rows(grids: Iterable[Grid], aliases: Aliases, issues: list[Issue]) -> list[SheetRow]:
     return [row for grid in grids for row in rows_of(grid, aliases, issues)]
 
 
-def _rows_by_plant(rows: Iterable[Row], wanted: set[str]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _rows_by_plant(rows: Iterable[SheetRow], wanted: set[str]) -> dict[str, list[SheetRow]]:
+    found: dict[str, list[SheetRow]] = {}
     for row in rows:
         if (plant := row.words("plant")) in wanted:  # an invalid id is reported for "Plant data"
             found.setdefault(plant, []).append(row)
     return found
 
 
-def _strays(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
+def _strays(rows: Iterable[SheetRow], known: set[str]) -> tuple[str, ...]:
     """Rows of capacities whose plant is not on the sheet "Plant data", with their status and crude steel."""
     named = []
     for row in rows:
@@ -230,7 +230,7 @@ def _strays(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _stray_furnaces(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
+def _stray_furnaces(rows: Iterable[SheetRow], known: set[str]) -> tuple[str, ...]:
     """Rows of furnaces whose plant is not on the sheet "Plant data", with unit and plant."""
     return tuple(
         f"{row.place()} {shown_text(row.words('unit') or 'no unit id')} of {shown_text(plant or 'no plant')}"
@@ -239,7 +239,7 @@ def _stray_furnaces(rows: Iterable[Row], known: set[str]) -> tuple[str, ...]:
     )
 
 
-def _status(row: Row) -> str:
+def _status(row: SheetRow) -> str:
     """The status as one of STATUSES, or "" with an issue."""
     words = row.text("status").lower()
     status = _SAME_STATUS.get(words, words)
@@ -251,7 +251,7 @@ def _status(row: Row) -> str:
 
 
 def _plants(
-    works: Mapping[str, Row], capacities: Mapping[str, list[Row]], reference: str
+    works: Mapping[str, SheetRow], capacities: Mapping[str, list[SheetRow]], reference: str
 ) -> tuple[pd.DataFrame, tuple[Mapping[str, str], ...], tuple[str, ...]]:
     declared = {column.name: column for column in read_dictionary()["plants/steel"]}
     rows, places, unquantified = [], [], []
@@ -276,7 +276,7 @@ def _plants(
     return frame, tuple(places), tuple(unquantified)
 
 
-def _describe_plant(plant: str, row: Row, declared: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
+def _describe_plant(plant: str, row: SheetRow, declared: Mapping[str, Column]) -> tuple[dict[str, Any], list[str]]:
     """Values of a plant on the sheet "Plant data", and its notes."""
     values = plant_values(plant, row, declared)
     is_chinese = values["country"] == CHINA
@@ -308,7 +308,7 @@ def _is_in_range(year: int | None, column: Column) -> bool:
 
 
 def _capacities(
-    rows: Sequence[Row], declared: Mapping[str, Column]
+    rows: Sequence[SheetRow], declared: Mapping[str, Column]
 ) -> tuple[dict[str, float | None], str, list[str], list[str]]:
     """Capacity columns, status of the plant, unquantified capacities, and notes on capacities without a column."""
     column = declared["crude_steel_ktpa"]
@@ -335,7 +335,7 @@ def _capacities(
     return numbers, min(statuses, key=STATUSES.index, default=""), missing, more
 
 
-def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
+def _places(row: SheetRow, capacities: Sequence[SheetRow]) -> Mapping[str, str]:
     """Place of each column in the tracker."""
     of_plant = {
         "plant": "plant", "name": "name", "name_zh": "name_local", "province": "subnational", "parent": "parent",
@@ -349,7 +349,7 @@ def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
     return places | {"status": capacities[0].place("status")}
 
 
-def _units(furnaces: Mapping[str, Sequence[Row]], wanted: set[str], reference: str) -> pd.DataFrame:
+def _units(furnaces: Mapping[str, Sequence[SheetRow]], wanted: set[str], reference: str) -> pd.DataFrame:
     """Furnaces of the selected plants; those without a capacity are excluded."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []

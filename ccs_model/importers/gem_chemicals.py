@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, plant_values
+from ccs_model.importers.gem_workbooks import CHINA, SheetRow, china_places, plant_values
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
@@ -49,13 +49,13 @@ def row_id(plant: str, product: str) -> str:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenCapacities:
     """Rows of a file of capacities by (plant, product); the product is "" if the row names none."""
 
     rows: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> Given:
+    def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> GivenCapacities:
         """Read the file of (name, bytes). Plants are named by their id in the inventory, or by their row id."""
         name, raw = given
         columns = _columns()
@@ -210,7 +210,7 @@ class GemChemicals:
 
 
 def chemicals_of(
-    rows: Mapping[str, Row], known: set[str], given: Given, release: tuple[str, str], issues: list[Issue]
+    rows: Mapping[str, SheetRow], known: set[str], given: GivenCapacities, release: tuple[str, str], issues: list[Issue]
 ) -> GemChemicals:
     """The plants of `rows` (by GEM plant id) that make ammonia or methanol, with the given values.
 
@@ -276,12 +276,12 @@ def _capacities_to_fill_in(
     return pd.concat([pd.DataFrame(part, index=plants.index) for part in parts], axis=1)
 
 
-def _split_items(row: Row, key: str) -> tuple[str, ...]:
+def _split_items(row: SheetRow, key: str) -> tuple[str, ...]:
     words = row.text(key).lower()
     return tuple(dict.fromkeys(each for each in _BETWEEN.split(words) if each))
 
 
-def _describe_plant(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, Any]:
+def _describe_plant(plant: str, row: SheetRow, declared: Mapping[str, Column]) -> dict[str, Any]:
     """Values of a plant that do not depend on the product."""
     values = plant_values(plant, row, declared)
     owner = row.text("owner")
@@ -293,7 +293,7 @@ def _describe_plant(plant: str, row: Row, declared: Mapping[str, Column]) -> dic
 
 
 def _row(
-    row: Row,
+    row: SheetRow,
     described: Mapping[str, Any],
     product: str,
     beside: Sequence[str],
@@ -332,7 +332,7 @@ def _row(
     }
 
 
-def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
+def _places(row: SheetRow, reported: Mapping[str, Any]) -> Mapping[str, str]:
     """Place of each column in the workbook or the file of capacities."""
     places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in _LINE_OF.items()}}
     for name in GIVEN:

@@ -102,7 +102,7 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """A row of a sheet, whose cells are accessed by the keys of an alias table; `issues` collects their issues."""
 
     grid: Grid
@@ -175,7 +175,7 @@ def has_chemicals(grid: Grid) -> bool:
     return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
 
 
-def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
+def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[SheetRow]:
     """Rows of a sheet with a plant id; issues for missing and duplicate columns."""
     positions: dict[str, int] = {}
     known = {alias: key for key, words in aliases.items() for alias in words}
@@ -196,9 +196,9 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
         issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest_heading_hint(aliases[key], grid)))
-    rows: list[Row] = []
+    rows: list[SheetRow] = []
     for line, cells in () if missing else grid.rows:
-        row = Row(grid, line, cells, positions, issues)
+        row = SheetRow(grid, line, cells, positions, issues)
         if row.cell("plant") is not None:
             rows.append(row)
         elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
@@ -206,7 +206,7 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     return rows
 
 
-def plant_values(plant: str, row: Row, declared: Mapping[str, Column]) -> dict[str, object]:
+def plant_values(plant: str, row: SheetRow, declared: Mapping[str, Column]) -> dict[str, object]:
     """Name and place of a plant on a sheet "Plant data"; outside China, its province is the country."""
     text = {key: row.text(key) for key in ("name", "name_local", "country", "subnational", "municipality")}
     for key in ("name", "country"):
@@ -242,7 +242,7 @@ def with_sign_of_country(values: dict[str, object]) -> str:
     return f"the sign of the longitude is corrected: the tracker gives {lon:g}"
 
 
-def _coordinates(row: Row, declared: Mapping[str, Column]) -> tuple[float | None, float | None]:
+def _coordinates(row: SheetRow, declared: Mapping[str, Column]) -> tuple[float | None, float | None]:
     """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
     words = row.text("coordinates")
     found = _COORDINATES.fullmatch(words)

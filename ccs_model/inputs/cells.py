@@ -53,11 +53,11 @@ _DEGREES = re.compile(
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 
 
-class Uncomputed:
+class UncomputedFormula:
     """A formula without a value: it was written by a program and never computed by a spreadsheet."""
 
 
-class Merged:
+class CoveredCell:
     """A cell covered by a merged one, whose value is in another row or column."""
 
 
@@ -71,8 +71,8 @@ class ErrorValue(str):
 
 _REPAIR_HINTS = {
     ErrorValue: "",
-    Uncomputed: "open and save it in Excel, or paste values",
-    Merged: "unmerge it and write the value in every row",
+    UncomputedFormula: "open and save it in Excel, or paste values",
+    CoveredCell: "unmerge it and write the value in every row",
 }
 
 
@@ -137,9 +137,9 @@ def _choice_hint(column: Column, text: str) -> str:
 
 def _odd_cell_message(cell: object) -> str:
     """Message for a cell that is neither text nor a number, or ""."""
-    if isinstance(cell, Merged):
+    if isinstance(cell, CoveredCell):
         return "is covered by a merged cell"
-    if isinstance(cell, Uncomputed):
+    if isinstance(cell, UncomputedFormula):
         return "has a formula that was never computed"
     if isinstance(cell, ErrorValue):
         return f"has the error value {shown_text(cell)}"

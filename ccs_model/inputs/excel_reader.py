@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import unescape
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
+from ccs_model.inputs.cells import CoveredCell, ErrorValue, Percent, UncomputedFormula
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable_grid
 
 Cell = tuple[int, int]
@@ -162,7 +162,7 @@ _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 
 
 @dataclass(frozen=True)
-class Guarded:
+class WorkbookInspection:
     """Result of the checks before a workbook is opened: why it is rejected ("" if not), and a hint.
 
     `has_marks`: there are formulas, merged cells, percent formats or hidden rows.
@@ -176,38 +176,42 @@ class Guarded:
     percent_styles: frozenset[int] = frozenset()
 
 
-def inspect_workbook(raw: bytes) -> Guarded:
+def inspect_workbook(raw: bytes) -> WorkbookInspection:
     """Check the bytes of a file named .xlsx."""
     if not raw:
-        return Guarded("the file is empty", "if it is stored in a cloud, open it once to download it")
+        return WorkbookInspection("the file is empty", "if it is stored in a cloud, open it once to download it")
     kind = kind_of(raw)
     if not raw.startswith(b"PK\x03\x04"):
         hint = _HINTS.get(kind.split(",")[0], "save it as an Excel workbook (.xlsx)")
-        return Guarded(f"this is {kind or 'text, perhaps CSV'}, expected .xlsx", hint if kind else "name it .csv")
+        return WorkbookInspection(
+            f"this is {kind or 'text, perhaps CSV'}, expected .xlsx", hint if kind else "name it .csv"
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return _inspect_archive(archive, kind)
     except _BROKEN as error:
-        return Guarded(f"the workbook is damaged or incomplete: {error}", "copy it again")
+        return WorkbookInspection(f"the workbook is damaged or incomplete: {error}", "copy it again")
 
 
-def _inspect_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
+def _inspect_archive(archive: zipfile.ZipFile, kind: str) -> WorkbookInspection:
     parts = archive.infolist()
     unpacked = sum(part.file_size for part in parts)
     packed = max(sum(part.compress_size for part in parts), 1)
     if len(parts) > _MOST_PARTS:
-        return Guarded(f"the workbook has {len(parts):,} parts, expected at most {_MOST_PARTS:,}")
+        return WorkbookInspection(f"the workbook has {len(parts):,} parts, expected at most {_MOST_PARTS:,}")
     if unpacked > LARGEST_UNPACKED:
-        return Guarded(f"would unpack to {unpacked:,} bytes, expected at most {LARGEST_UNPACKED:,}")
+        return WorkbookInspection(f"would unpack to {unpacked:,} bytes, expected at most {LARGEST_UNPACKED:,}")
     if unpacked > _HARMLESS_BYTES and unpacked > LARGEST_RATIO * packed:
         what = f"would unpack to {unpacked / packed:,.0f} times its size, expected at most {LARGEST_RATIO} times"
-        return Guarded(what, "save it again in Excel")
+        return WorkbookInspection(what, "save it again in Excel")
     names = {part.filename for part in parts}
     if "xl/workbook.xml" not in names:
         kind = "a binary Excel workbook (.xlsb)" if "xl/workbook.bin" in names else kind
         kind = "an OpenDocument spreadsheet (.ods)" if "content.xml" in names else kind
         kind = "a Numbers document" if any(name.endswith(".iwa") for name in names) else kind
-        return Guarded(f"this is {kind or 'a zip archive'}, expected .xlsx", "save it as an Excel workbook (.xlsx)")
+        return WorkbookInspection(
+            f"this is {kind or 'a zip archive'}, expected .xlsx", "save it as an Excel workbook (.xlsx)"
+        )
     signs: set[str] = set()
     for part in parts:
         if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
@@ -215,12 +219,14 @@ def _inspect_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         found = _part_features(archive, part)
         signs |= found
         if "doctype" in found:
-            return Guarded(f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel")
+            return WorkbookInspection(
+                f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel"
+            )
         if "long" in found:
-            return Guarded(f"more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
+            return WorkbookInspection(f"more than {MOST_ROWS:,} rows", "delete the formatted rows below the table")
     percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
     has_marks = bool(percent or signs & {"formula", "merged", "hidden"})
-    return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
+    return WorkbookInspection(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
 
 
 def _part_features(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
@@ -383,13 +389,15 @@ def _grid(sheet: SheetRows, source: Source, marks: Marks) -> Grid:
 
 def _mark_cell(cell: object, line: int, at: int, marks: Marks) -> object:
     if (line, at) in marks.uncomputed:
-        return Uncomputed()
+        return UncomputedFormula()
     return Percent(cell) if (line, at) in marks.percent and isinstance(cell, int | float) else cell
 
 
 def _mark_merged_cells(values: list[object], line: int, n_columns: int, marks: Marks) -> tuple[object, ...]:
-    """The row with covered cells marked as Merged instead of empty."""
+    """The row with covered cells marked as `CoveredCell` instead of empty."""
     if line not in marks.merged:
         return tuple(values)
     padded = [*values, *[None] * (n_columns - len(values))]
-    return tuple(Merged() if cell is None and marks.is_merged(line, at) else cell for at, cell in enumerate(padded))
+    return tuple(
+        CoveredCell() if cell is None and marks.is_merged(line, at) else cell for at, cell in enumerate(padded)
+    )

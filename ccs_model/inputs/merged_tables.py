@@ -49,7 +49,7 @@ _REQUIRED_ROWS = (
 
 
 @dataclass
-class Merged:
+class MergedTables:
     """The merged tables with their origins and issues."""
 
     frames: dict[str, pd.DataFrame]
@@ -63,9 +63,9 @@ def merge_tables(
     inventories: list[Inventory],
     requested: OwnTables,
     terrain: TerrainFile | None = None,
-) -> Merged:
+) -> MergedTables:
     """Override the shipped tables with the folder's, then add the inventories to the requested plants."""
-    result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
+    result = MergedTables({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
     for table in folder.tables:
         _override(result, table, is_instead=table.name in folder.instead)
     sectors = (*INVENTORIES, COAL_CHEMICALS)
@@ -87,7 +87,9 @@ def merge_tables(
     return result
 
 
-def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
+def _replace_terrain(
+    result: MergedTables, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables
+) -> list[Issue]:
     """Replace the terrain table with the file; for a grid, the table is empty."""
     given = [
         table.frame["source"].iloc[0].file
@@ -110,7 +112,7 @@ def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, re
     return []
 
 
-def _add_oil_fields(result: Merged, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
+def _add_oil_fields(result: MergedTables, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
     """Add the oil fields to the sites; the shipped ones lie in China and go with the shipped sites."""
     fields = result.frames[OIL_FIELDS]
     if SITES in folder.instead:
@@ -127,7 +129,7 @@ def _add_oil_fields(result: Merged, folder: OwnFolder, requested: OwnTables) -> 
     return []
 
 
-def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
+def _override(result: MergedTables, table: Table, *, is_instead: bool) -> None:
     """Override rows of the same key and append the others; or replace the whole table."""
     file = table.frame["source"].iloc[0].file if len(table.frame) else "an empty table"
     if is_instead:
@@ -173,7 +175,7 @@ def _without_replaced_groups(shipped_rows: pd.DataFrame, table: Table) -> pd.Dat
     return shipped_rows[~shipped_rows[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
 
 
-def _drop_inventories(result: Merged, sectors: list[str]) -> None:
+def _drop_inventories(result: MergedTables, sectors: list[str]) -> None:
     """Drop the shipped inventories that a scenario with files of its own does not name, with their units."""
     dropped: set[str] = set()
     for sector in sectors:
@@ -186,7 +188,7 @@ def _drop_inventories(result: Merged, sectors: list[str]) -> None:
         result.frames[name] = units[~units["plant"].isin(dropped)].reset_index(drop=True)
 
 
-def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
+def _append(result: MergedTables, name: str, frame: pd.DataFrame) -> None:
     if frame.empty:
         return
     shipped_rows = result.frames[name]
@@ -197,7 +199,7 @@ def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
     result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
 
 
-def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
+def _missing_rows(result: MergedTables, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
     """Issues of replaced tables that lack required rows; a table that could not be read has its own issues."""
     issues = []
     read = folder.instead - {table.name for table in folder.tables if table.issues and table.frame.empty}

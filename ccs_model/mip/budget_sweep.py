@@ -170,7 +170,7 @@ class Anchors:
 
 
 @dataclass(frozen=True)
-class Grow:
+class GrowPoint:
     """Improve a solution of a lower limit: with its arcs fixed, then with more arcs.
 
     Parameters
@@ -220,7 +220,7 @@ class Sweep:
     construct_until: float = 0.5
     scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1)
     construct: Construct = Construct()
-    grow: Grow = Grow()
+    grow: GrowPoint = GrowPoint()
     differing: SubMip = _DIFFERING
 
     def run(self, model: SweepModel, limits: Sequence[float], effort: float) -> list[SweepPoint]:
@@ -293,7 +293,7 @@ class Relate:
     until: float = 1.0
     greedy: float = 1.5
     min_effort: float = 0.3
-    grow: Grow = Grow()
+    grow: GrowPoint = GrowPoint()
     neighbours: SubMip = SubMip(gap_part=0.15, max_nodes=1, candidates=(0, 20))
 
     def run(
@@ -327,7 +327,7 @@ class Relate:
 
 
 @dataclass(frozen=True)
-class Deepen:
+class ImproveWidestGaps:
     """Improve the solutions of the widest gaps where they differ from the relaxation, then search for a bound.
 
     Parameters

@@ -19,7 +19,16 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.layered_pricing import Layers
 from ccs_model.mip.matrix import Matrix, mask_at
-from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extend_basis, highs_basis, states
+from ccs_model.mip.warm_start import (
+    AT_LOWER,
+    BASIC,
+    Basis,
+    LpSolution,
+    WarmStartedLp,
+    extend_basis,
+    highs_basis,
+    states,
+)
 
 # Choices per group in the first pool.
 _PER_GROUP = 1
@@ -63,7 +72,7 @@ class _Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
+class PoolState:
     """The state of a pool."""
 
     part: _Part
@@ -92,7 +101,7 @@ class Pricing(Protocol):
         Completes `y` on the rows left out.
         """
 
-    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: LpSolution, is_basic: Mask) -> Mask:
         """Return the columns that a pool needs for this optimum and its prices."""
 
 
@@ -165,16 +174,16 @@ class Pool:
         """Release the HiGHS instance until the next solve."""
         self._warm.release_highs()
 
-    def mark(self) -> Mark:
+    def mark(self) -> PoolState:
         """Return the state of the pool."""
-        return Mark(self._part, self._inside.copy(), len(self._starts))
+        return PoolState(self._part, self._inside.copy(), len(self._starts))
 
-    def reset(self, mark: Mark) -> None:
+    def reset(self, mark: PoolState) -> None:
         """Restore a state, so that results do not depend on the solves since."""
         self._part, self._inside = mark.part, mark.inside.copy()
         del self._starts[mark.n_starts :]
 
-    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int = 0) -> Solved:
+    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int = 0) -> LpSolution:
         """Return the optimum over all columns, from a stored basis."""
         if not self._is_of_this_pattern(matrix):
             return self._warm.solve(matrix, scale)
@@ -192,7 +201,7 @@ class Pool:
             if not found.is_optimal:
                 # The LP over all columns may still be feasible.
                 if self._inside.all():
-                    return Solved(False, np.nan, np.zeros(self._shape[1]), np.zeros(self._shape[0]))
+                    return LpSolution(False, np.nan, np.zeros(self._shape[1]), np.zeros(self._shape[0]))
                 before = None
                 self._set_columns(np.ones(self._shape[1], dtype=bool))
                 continue
@@ -203,14 +212,14 @@ class Pool:
                 x = np.zeros(self._shape[1])
                 x[part.columns] = found.x
                 self._last = _Start(part, self._warm.basis, self._shape)
-                return Solved(True, found.value, x, y)
+                return LpSolution(True, found.value, x, y)
             before, inside = part, self._inside.copy()
             inside[joining] = True
             # Without columns to join, all of them do.
             self._set_columns(inside if len(joining) else np.ones_like(inside))
         raise NoPlanError("the column pool did not converge")
 
-    def store_optimum(self, matrix: Matrix, solved: Solved) -> None:
+    def store_optimum(self, matrix: Matrix, solved: LpSolution) -> None:
         """Store the basis of the last optimum, and the columns that it needs."""
         assert self._last is not None
         self.store_basis()
@@ -293,7 +302,7 @@ class GroupPricing:
             joining.append(shape.vubs[useful])
         return np.concatenate(joining), excess
 
-    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: LpSolution, is_basic: Mask) -> Mask:
         """Return all columns: pools of groups stay small."""
         return np.ones(self._shape.n_columns, dtype=bool)
 
@@ -337,7 +346,7 @@ class LayerPricing:
         within = at[inside[at]]
         return joining, float(most.sum() + gain[within] @ matrix.upper[within])
 
-    def needed_columns(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+    def needed_columns(self, matrix: Matrix, solved: LpSolution, is_basic: Mask) -> Mask:
         """Return the columns in use and, below them, those with reduced cost 0."""
         layers = self._layers
         built = (np.abs(solved.x) > 0) | (is_basic & ~layers.vub)

@@ -34,7 +34,7 @@ from ccs_model.mip.grouped_neighbourhoods import assignment_of, part_of, search_
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share, log_line
 from ccs_model.mip.matrix import Matrix, mask_at, residuals, round_to_integrality
-from ccs_model.mip.sifting import Sifted, as_outcome, solve_by_sifting
+from ccs_model.mip.sifting import SiftingOptimum, as_outcome, solve_by_sifting
 
 # With fewer columns HiGHS alone is as fast.
 PAYS_COLUMNS = 20_000
@@ -156,7 +156,7 @@ class ReducedCostGaps:
     best: Ints
 
     @classmethod
-    def of(cls, shape: Shape, linear: Sifted) -> ReducedCostGaps:
+    def of(cls, shape: Shape, linear: SiftingOptimum) -> ReducedCostGaps:
         """Return the reduced-cost gaps of all columns at the LP optimum."""
         worth, best = linear.prices.worth, linear.prices.best
         value = np.where(shape.must, best, np.maximum(best, 0.0))
@@ -182,7 +182,7 @@ class _Search:
 
     matrix: Matrix
     shape: Shape
-    linear: Sifted
+    linear: SiftingOptimum
     options: SolverOptions
     deadline: float
     stage: str
@@ -327,7 +327,7 @@ class _Search:
             failed = 0 if self._update_incumbent(found.x) else failed + 1
 
 
-def _fill_groups(shape: Shape, linear: Sifted) -> Floats | None:
+def _fill_groups(shape: Shape, linear: SiftingOptimum) -> Floats | None:
     """A first point: integer choices of the LP, then in each other group the best choice that still fits."""
     if (shape.row_lower > 0).any() or (shape.free_lower > 0).any():
         return None

@@ -17,7 +17,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_structure import Shape
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix, mask_at
-from ccs_model.mip.sifting import Sifted
+from ccs_model.mip.sifting import SiftingOptimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ _FRACTIONAL = 1e-7
 
 def search_by_diving(
     shape: Shape,
-    linear: Sifted,
+    linear: SiftingOptimum,
     reduced_cost_gap: Floats,
     best: Ints,
     options: SolverOptions,
@@ -195,7 +195,7 @@ def _choice_activity(shape: Shape) -> sparse.csr_array:
     return sparse.csr_array(shape.on_choices + shape.room @ shape.on_vubs)
 
 
-def _open_choices(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
+def _open_choices(shape: Shape, linear: SiftingOptimum, reduced_cost_gap: Floats, best: Ints) -> Mask:
     """[choice] those with the smallest bound per unit of change in each binding row, and all fractional ones."""
     use = _choice_activity(shape)
     n = len(shape.choices)
@@ -224,7 +224,9 @@ def _open_choices(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: 
 class _Dive:
     """The model of a part in HiGHS, with bounds of the open choices fixed so far."""
 
-    def __init__(self, model: PartModel, linear: Sifted, options: SolverOptions, deadline: float, stage: str) -> None:
+    def __init__(
+        self, model: PartModel, linear: SiftingOptimum, options: SolverOptions, deadline: float, stage: str
+    ) -> None:
         self.model, self.deadline, self.stage = model, deadline, stage
         self.highs = Highs.lp_relaxation(model.matrix, options)
         self.highs.set_option("presolve", "off")

@@ -43,7 +43,7 @@ def _no_growth(without: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Relaxation:
+class RowRelaxation:
     """A relaxation that restores feasibility: by constraint, the relaxed rows as (index, amount, former limit).
 
     `is_proven` says that none is smaller by more than half a percent.
@@ -90,7 +90,7 @@ class ElasticSearch:
     network: FixedChargeNetwork | None = None
     growths: Growths = _no_growth
 
-    def smallest_relaxations(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[Relaxation, ...]:
+    def smallest_relaxations(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[RowRelaxation, ...]:
         """Return the smallest relaxation found of each group of constraints that restores feasibility alone.
 
         Parameters
@@ -102,7 +102,7 @@ class ElasticSearch:
         deadline
             A value of `clock.now`.
         """
-        matrix, tried, repaired = self.matrix, list[_Tried](), set[str]()
+        matrix, tried, repaired = self.matrix, list[_GroupRelaxation](), set[str]()
         n_left = sum(len(matrix.rows_of(*group)) > 0 for group in groups)
         for group in groups:
             rows = matrix.rows_of(*group)
@@ -118,7 +118,7 @@ class ElasticSearch:
             elastic, stage = _elastic_matrix(matrix, rows), f"relaxing {' and '.join(group)}"
             outcome = self._minimise_slack(elastic, _shared_deadline(deadline, 1 + n_left), stage, growth)
             is_open = outcome.status == "limit" and not _is_answered_by_growth(elastic, growth)
-            tried.append(_Tried(rows, elastic, stage, outcome, is_open))
+            tried.append(_GroupRelaxation(rows, elastic, stage, outcome, is_open))
             if tried[-1].relaxed_rows(matrix):
                 repaired |= set(group)
         n_left = sum(each.is_open for each in tried)
@@ -127,12 +127,12 @@ class ElasticSearch:
                 tried[k] = each.search_further(self.options, _shared_deadline(deadline, n_left))
             n_left -= each.is_open
         return tuple(
-            Relaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
+            RowRelaxation(MappingProxyType(relaxed), each.outcome.status == "optimal")
             for each in tried
             if (relaxed := each.relaxed_rows(matrix))
         )
 
-    def smallest_pair(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[Relaxation, ...]:
+    def smallest_pair(self, groups: Sequence[tuple[str, ...]], deadline: float) -> tuple[RowRelaxation, ...]:
         """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
         there = [group for group in groups if len(self.matrix.rows_of(*group))]
         for one, other in combinations(there, 2):
@@ -192,7 +192,7 @@ def _shared_deadline(deadline: float, n: int) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Tried:
+class _GroupRelaxation:
     """The rows of a group of constraints, their elastic model and what is known of its smallest relaxation."""
 
     rows: np.ndarray
@@ -213,7 +213,7 @@ class _Tried:
                 given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))
         return {constraint: tuple(rows) for constraint, rows in given.items()}
 
-    def search_further(self, options: SolverOptions, deadline: float) -> _Tried:
+    def search_further(self, options: SolverOptions, deadline: float) -> _GroupRelaxation:
         """The same after a further search from the point that is known."""
         highs = Highs(self.elastic, replace(options, gap_share=_LEAST_GAP))
         found = solve_mip(highs, deadline=deadline, stage=self.stage, start=self.outcome.x).outcome

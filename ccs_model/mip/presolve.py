@@ -81,7 +81,7 @@ _WORSE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Merged:
+class AggregatedModel:
     """A matrix with aggregated columns: `columns` are those kept, `stands_for` [column] the position among them."""
 
     matrix: Matrix
@@ -121,7 +121,7 @@ def _is_infeasible(highs: Highs, options: SolverOptions, deadline: float) -> boo
     return verify_by_elastic_model(tried, options, deadline)[0] == "infeasible"
 
 
-def aggregate_columns(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
+def aggregate_columns(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> AggregatedModel:
     """Return `matrix` with the two columns of each pair aggregated and duplicate rows removed."""
     n = len(matrix.lower)
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -145,4 +145,4 @@ def aggregate_columns(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merge
     aggregated = replace(
         matrix.submatrix(kept, columns), rows=small, lower=lower, upper=upper, costs=matrix.costs @ onto
     )
-    return Merged(aggregated, columns.astype(np.int64), stands_for.astype(np.int64))
+    return AggregatedModel(aggregated, columns.astype(np.int64), stands_for.astype(np.int64))

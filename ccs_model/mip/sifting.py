@@ -40,7 +40,7 @@ _RAISES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Sifted:
+class SiftingOptimum:
     """The optimum of the LP: point over all columns, prices and bound; `value` is that of a maximised objective."""
 
     x: Floats
@@ -54,7 +54,7 @@ class Sifted:
         return max(self.prices.bound, self.value)
 
 
-class _Restricted:
+class _RestrictedLp:
     """The LP over some columns, in HiGHS; a group has its choice row only once two of its choices are inside."""
 
     def __init__(self, shape: Shape, options: SolverOptions) -> None:
@@ -160,7 +160,7 @@ class _Restricted:
 
 def solve_by_sifting(
     shape: Shape, options: SolverOptions, deadline: float, *, tolerance: float = TOLERANCE, stage: str = "sifting"
-) -> Sifted | None:
+) -> SiftingOptimum | None:
     """Return the LP optimum to a relative `tolerance` of its bound; None without one in time."""
     if now() >= deadline:
         return None
@@ -173,8 +173,8 @@ def solve_by_sifting(
 
 def _sift(
     shape: Shape, guess: Floats | None, options: SolverOptions, deadline: float, tolerance: float, stage: str
-) -> Sifted | None:
-    lp = _Restricted(shape, options)
+) -> SiftingOptimum | None:
+    lp = _RestrictedLp(shape, options)
     if guess is None:
         choices = np.flatnonzero(shape.allowed)
     else:
@@ -202,7 +202,7 @@ def _sift(
         lp.add(choices, vubs)
     else:
         return None
-    return Sifted(lp.point(outcome.x), y, outcome.objective, prices)
+    return SiftingOptimum(lp.point(outcome.x), y, outcome.objective, prices)
 
 
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
@@ -216,7 +216,7 @@ def _first_choices(shape: Shape, prices: Prices) -> Ints:
     )
 
 
-def _find_joining_columns(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
+def _find_joining_columns(shape: Shape, lp: _RestrictedLp, prices: Prices) -> tuple[Ints, Ints]:
     """The best choice of each group that beats those inside, and profitable columns bounded by choices inside."""
     inside = lp.column_of >= 0
     have = np.maximum.reduceat(np.where(inside, prices.worth, -np.inf), shape.starts)
@@ -246,7 +246,7 @@ def _highest_cost(shape: Shape, rows: Ints) -> Floats:
     return np.maximum(price, 1.0)
 
 
-def as_outcome(shape: Shape, matrix: Matrix, found: Sifted) -> Outcome:
+def as_outcome(shape: Shape, matrix: Matrix, found: SiftingOptimum) -> Outcome:
     """Return the LP optimum as an outcome, with the duals of all rows and the reduced costs of all columns."""
     sign, prices = matrix.sign, found.prices
     dual = np.zeros(len(matrix.row_lower))

@@ -135,7 +135,7 @@ class Charges:
 
 
 @dataclass(frozen=True, eq=False)
-class _Earned:
+class _PipeEarnings:
     """The most that pipes and sites earn at some prices.
 
     Parameters
@@ -160,7 +160,7 @@ class _Earned:
     site: Floats
 
 
-def _earnings_at(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _Earned:
+def _earnings_at(network: SourceNetwork, charges: Charges, prices: Floats, near: Ints | None = None) -> _PipeEarnings:
     """What is earned at some prices; `near` is the order of sources at similar ones, from which sorting is faster."""
     difference = (prices[:, network.start] - prices[:, network.end]).T
     gain = np.abs(difference)
@@ -183,7 +183,7 @@ def _earnings_at(network: SourceNetwork, charges: Charges, prices: Floats, near:
     pipe = worth[link, place] + rest - slope * (capacity - network.included)
     margin = np.maximum(prices[:, network.site] - charges.fee, 0.0)
     site = (margin * network.supply[:, None]).sum(axis=0)
-    return _Earned(difference, order, supply, flow[:, :-1], capacity, pipe, margin, site)
+    return _PipeEarnings(difference, order, supply, flow[:, :-1], capacity, pipe, margin, site)
 
 
 def _places(ascending: Floats, row: Ints, values: Floats, side: Literal["left", "right"]) -> Ints:
@@ -284,7 +284,7 @@ class Ascent:
         return best
 
 
-def _net_outflow(network: SourceNetwork, earned: _Earned, built: Floats) -> Floats:
+def _net_outflow(network: SourceNetwork, earned: _PipeEarnings, built: Floats) -> Floats:
     """[source, node] flow out of each node less that into it, in the pipes of some sizes."""
     moved = np.zeros((len(network.source), len(network.balance)))
     used = np.flatnonzero(built > _SHARE)

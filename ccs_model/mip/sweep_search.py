@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from ccs_model._typing import Floats, Ints, MessageCallback
-from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint, with_limit
+from ccs_model.mip.budget_sweep import (
+    Anchor,
+    Anchors,
+    ImproveWidestGaps,
+    Relate,
+    Sweep,
+    SweepModel,
+    SweepPoint,
+    with_limit,
+)
 from ccs_model.mip.clock import effort, effort_spent, now, seconds_until_stop, spend, time_s, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut
 from ccs_model.mip.fixed_charge import Prove
@@ -32,7 +41,7 @@ from ccs_model.mip.tree_growth import Grow
 
 
 @dataclass(frozen=True)
-class Processes:
+class JobLimits:
     """Number of jobs that run at a time, and the number of rows below which one process does them all."""
 
     n_jobs: int = 2
@@ -213,7 +222,7 @@ def _improve_by_neighbours(
 
 def _improve_point(model: SweepModel, point: SweepPoint, work: SweepWork, *, effort: float) -> SweepPoint:
     """A point with a better incumbent or bound."""
-    return work.strategy.stage(Deepen).run(model, point, effort)
+    return work.strategy.stage(ImproveWidestGaps).run(model, point, effort)
 
 
 def prove_at_limit(limit: float, x: Floats, work: SweepWork, *, effort: float) -> tuple[Floats, float]:
@@ -363,7 +372,7 @@ class SweepSearch:
 
     @property
     def _n_jobs(self) -> int:
-        return self.work.strategy.stage(Processes).n_jobs
+        return self.work.strategy.stage(JobLimits).n_jobs
 
     def _restrict_model(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel] | None:
         """The model within some arc groups; None if nothing that the limit concerns can be built there."""
@@ -394,7 +403,7 @@ class SweepSearch:
         self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
     ) -> list[SweepPoint]:
         """Deepen the widest gaps first, one a job, each once, as long as there is effort."""
-        deepen, n_jobs = self.work.strategy.stage(Deepen), self._n_jobs
+        deepen, n_jobs = self.work.strategy.stage(ImproveWidestGaps), self._n_jobs
         while not was_stopped():
             open_ = [k for k, point in enumerate(points) if not point.is_deepened and not model.is_closed(point)]
             still = effort_left(1.0)

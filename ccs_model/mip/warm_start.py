@@ -58,7 +58,7 @@ AT_LOWER, BASIC = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Solved:
+class LpSolution:
     """Value, point and row duals of an LP; meaningless unless `is_optimal`."""
 
     is_optimal: bool
@@ -105,7 +105,7 @@ class WarmStartedLp:
         """The basis of the last optimum, as `solve` takes it."""
         return self._highs.getBasis()
 
-    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: Any = None) -> Solved:
+    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: Any = None) -> LpSolution:
         """Solve a matrix from a basis, or from scratch.
 
         `scale` [column] are factors of the columns, near the point of the start.
@@ -123,7 +123,7 @@ class WarmStartedLp:
             self._highs.setBasis(start)
         return self._run(matrix, by)
 
-    def solve_extended(self, matrix: Matrix, n_rows: int, n_columns: int, scale: Floats | None = None) -> Solved:
+    def solve_extended(self, matrix: Matrix, n_rows: int, n_columns: int, scale: Floats | None = None) -> LpSolution:
         """Solve the last LP with further rows and columns, from its basis.
 
         The first `n_rows` and `n_columns` of the matrix are those of the last solve; the others join as slack and at 0.
@@ -153,18 +153,18 @@ class WarmStartedLp:
         self._highs.setOptionValue("simplex_strategy", _PRIMAL)
         return self._run(matrix, by)
 
-    def _run(self, matrix: Matrix, by: Floats) -> Solved:
+    def _run(self, matrix: Matrix, by: Floats) -> LpSolution:
         self._highs.run()
         status = self._highs.getModelStatus()
         if status in (_STATUS.kInfeasible, _STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):
             none = np.zeros(len(matrix.lower))
-            return Solved(False, np.nan, none, np.zeros(len(matrix.row_lower)))
+            return LpSolution(False, np.nan, none, np.zeros(len(matrix.row_lower)))
         if status not in (_STATUS.kOptimal, _STATUS.kModelEmpty):
             words = self._highs.modelStatusToString(status)
             raise NoPlanError(f"HiGHS ended with status '{words}'")
         solution = self._highs.getSolution()
         x = np.array(solution.col_value, dtype=float) * by
-        return Solved(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
+        return LpSolution(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
 
 
 def highs_basis(basis: Basis) -> Any:

@@ -94,7 +94,7 @@ _BUILT = "_as_built"
 
 
 @dataclass(frozen=True)
-class AsBuilt:
+class ModelRecord:
     """Bounds and kinds of each variable, active rows of each constraint, and the active objectives.
 
     A row is represented by its limits and a hash of its coefficients and variables.
@@ -116,7 +116,7 @@ def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
     Raises InputError for a changed or deactivated constraint and a changed objective, since a plan is checked against
     all constraints of its problem and reports the value of its objective, and for a variable fixed without a value.
     """
-    built: AsBuilt | None = getattr(m, _BUILT, None)
+    built: ModelRecord | None = getattr(m, _BUILT, None)
     if built is None:
         return ()
     raise_issues(
@@ -163,10 +163,10 @@ def fixed_values_as_bounds(m: pyo.ConcreteModel) -> Iterator[None]:
             each.fix(each.value)
 
 
-def _record_model(m: pyo.ConcreteModel) -> AsBuilt:
+def _record_model(m: pyo.ConcreteModel) -> ModelRecord:
     # A copy of the model has its variables in the same order, so that places stand for them.
     places = {id(each): at for at, each in enumerate(m.component_data_objects(pyo.Var, descend_into=False))}
-    return AsBuilt(
+    return ModelRecord(
         {each.local_name: _bounds(each) for each in m.component_objects(pyo.Var, descend_into=False)},
         {each.local_name: _rows(each, places) for each in m.component_objects(pyo.Constraint, descend_into=False)},
         tuple(

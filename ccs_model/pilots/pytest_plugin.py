@@ -75,7 +75,7 @@ class CaseFile(pytest.File):
             raise self.CollectError(str(error)) from error
         for n, each in enumerate(self.case.expect, 1):
             name = f"{n:02d}-{each.quantity}" + ("-must-fail" if each.expected_to_fail else "")
-            yield Expected.from_parent(self, name=name, expectation=each)
+            yield ExpectationItem.from_parent(self, name=name, expectation=each)
 
     def find_quantities(self) -> tuple[Mapping[str, float], str]:
         """Every quantity of the case, or why there is none."""
@@ -86,7 +86,7 @@ class CaseFile(pytest.File):
         return self._found
 
 
-class Expected(pytest.Item):
+class ExpectationItem(pytest.Item):
     """One expectation of a case."""
 
     def __init__(self, *, expectation: Expectation, **kwargs: Any) -> None:

@@ -61,7 +61,7 @@ class ReplayContexts:
 
 
 @dataclass(frozen=True)
-class Row:
+class ExpectationResult:
     """One expectation of a case and its result.
 
     `can_fail` is false for a consistency check that holds by construction. `why` gives the reason for a missing value.
@@ -89,7 +89,7 @@ class Row:
 class Replay:
     """Results of all expectations; `found` has every quantity of each case."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ExpectationResult, ...]
     found: Mapping[str, Mapping[str, float]]
 
     @property
@@ -128,7 +128,7 @@ def replay(
     if issues:
         raise InputError(issues)
     contexts = ReplayContexts(inputs)
-    rows: list[Row] = []
+    rows: list[ExpectationResult] = []
     quantities: dict[str, Mapping[str, float]] = {}
     for case in read:
         if on_progress is not None:
@@ -152,12 +152,14 @@ def find_quantities(case: Case, context: ReplayContext) -> tuple[Mapping[str, fl
         raise
 
 
-def judge_expectation(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> Row:
+def judge_expectation(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> ExpectationResult:
     """Whether one expectation holds; where nothing was found, nothing is as expected, a control neither."""
 
-    def row(value: float | None, low: float | None, high: float | None, holds: bool, why: str = "") -> Row:
+    def row(
+        value: float | None, low: float | None, high: float | None, holds: bool, why: str = ""
+    ) -> ExpectationResult:
         marks = each.expected_to_fail, each.can_fail
-        return Row(case.case, case.kind, case.zone, each.quantity, value, low, high, holds, *marks, why)
+        return ExpectationResult(case.case, case.kind, case.zone, each.quantity, value, low, high, holds, *marks, why)
 
     if not found:
         return row(None, None, None, each.expected_to_fail, why)

@@ -18,7 +18,7 @@ from ccs_model.plan.headline import class_text, uncalibrated_text
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEPLOYMENT, Calibrated
+from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEPLOYMENT, AppliedFit
 
 PRESS = "press figure, grade C"
 """Evidence of a fit that rests on press reports alone."""
@@ -206,13 +206,13 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
     }
 
 
-def _other_preset_text(fitted: Calibrated) -> str:
+def _other_preset_text(fitted: AppliedFit) -> str:
     """The ceiling of the preset that reads the report differently: what is known to be installed, or the report."""
     preset, median = fitted.beside
     return "no other preset" if preset == fitted.preset else f"{preset} {_share(median)}"
 
 
-def _held_out_text(fitted: Calibrated) -> str:
+def _held_out_text(fitted: AppliedFit) -> str:
     reported: Mapping[str, str] = {
         zone: each["held_out"]["verdict"] for zone, each in fitted.zones.items() if each["held_out"] is not None
     }
@@ -223,7 +223,7 @@ def _held_out_text(fitted: Calibrated) -> str:
     return f"fitted without it: {', '.join(message)}{conflict}"
 
 
-def _validation_note(fitted: Calibrated) -> str:
+def _validation_note(fitted: AppliedFit) -> str:
     """That zones of one press report do not validate each other; empty without two of them."""
     n_held_out = sum(each["held_out"] is not None for each in fitted.zones.values())
     if n_held_out < 2 or evidence_of(fitted.fit) != PRESS:
@@ -231,7 +231,7 @@ def _validation_note(fitted: Calibrated) -> str:
     return "One article reports all of these zones, so that their consistency is no validation. "
 
 
-def _band(fitted: Calibrated, name: str) -> str:
+def _band(fitted: AppliedFit, name: str) -> str:
     band = fitted.posterior(name)
     return f"{_share(band['p10'])}–{_share(band['p90'])}"
 

@@ -34,7 +34,7 @@ _NOT_ROUND_FOR_EVER = 1.0 - 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Sharing:
+class CostSharing:
     """Flows by user. `routes` are the rows of problem.routes with capture; arrays follow their order.
 
     on_link_ktpa[link, route, year], at_site_ktpa[site, route, year]
@@ -46,7 +46,7 @@ class Sharing:
     at_site_ktpa: Floats
 
     @classmethod
-    def of(cls, point: Point) -> Sharing:
+    def of(cls, point: Point) -> CostSharing:
         """Trace the flows of a plan with a shared network."""
         problem = point.problem
         network = problem.network
@@ -221,7 +221,7 @@ def normalise_rows(use: Floats, otherwise: Floats) -> Floats:
     return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
 
 
-def shares_table(sharing: Sharing) -> pd.DataFrame:
+def shares_table(sharing: CostSharing) -> pd.DataFrame:
     """Return one row a user (plant) of each built or used link and site, with both allocations of its capital.
 
     facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
@@ -278,7 +278,7 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
 Cost = Callable[[Floats], Floats]
 
 
-def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
+def _link_cost(sharing: CostSharing) -> Callable[[int], Cost]:
     """Cost of the cheapest size for what a flow exceeds existing pipes by, by link."""
     problem = sharing.point.problem
     assert problem.network is not None
@@ -304,7 +304,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
     return cost_of_link
 
 
-def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
+def _site_cost(sharing: CostSharing) -> Callable[[int], Cost]:
     """Cost of a site with the wells that a flow needs."""
     sites = sharing.point.problem.sites
 

@@ -15,7 +15,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints
 from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.errors import InputError
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.unused_inputs import sectors_without_rule
@@ -88,7 +88,7 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
 
 def levelised_of(
     point: Point,
-    sharing: Sharing | None,
+    sharing: CostSharing | None,
     at: Ints,
     start: Ints,
     share: Floats,

@@ -32,7 +32,7 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, payments_by_tonne, salvage_mn
-from ccs_model.plan.cost_sharing import Sharing, normalise_rows
+from ccs_model.plan.cost_sharing import CostSharing, normalise_rows
 from ccs_model.plan.decisions import Point, sum_by_name
 from ccs_model.problem import Problem
 
@@ -250,7 +250,7 @@ class Split:
     """
 
     point: Point
-    sharing: Sharing | None
+    sharing: CostSharing | None
 
     @cached_property
     def plants(self) -> pd.Index:

@@ -27,7 +27,7 @@ from ccs_model.economics.policy import trading_rules
 from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.objective import npv_terms
 from ccs_model.model.terms import capex_mn, sum_terms
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.money import Split, items_of, period_positions, spread_at_start, spread_yearly
 from ccs_model.problem import Problem
@@ -73,7 +73,7 @@ class Owners:
     split: Split
 
     @classmethod
-    def of(cls, point: Point, sharing: Sharing | None) -> Owners:
+    def of(cls, point: Point, sharing: CostSharing | None) -> Owners:
         """Return the accounts of a plan's plants."""
         return cls(point, Split(point, sharing))
 

@@ -25,7 +25,7 @@ from ccs_model.model.names import (
     TARGET,
 )
 from ccs_model.model.terms import capex_mn
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 from ccs_model.plan.merit_order import CAPTURE_PARTS, DETAILS, STORAGE_PARTS, levelised_of
 from ccs_model.plan.money import province_spending
@@ -131,7 +131,7 @@ def _names_of_sizes(built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame) -
 ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
 
 
-def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
+def retrofits_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
     """Return one row a retrofit (option and start), largest avoided first; tonnes are of the last period.
 
     With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of shared assets by use; `site` receives
@@ -258,7 +258,7 @@ def flows_table(point: Point) -> pd.DataFrame:
     )
 
 
-def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
+def emissions_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
     """Return one row a province, sector and period. Baselines are direct emissions; avoided includes grid emissions."""
     problem = point.problem
     base = problem.plants.groupby(["province", "sector"])["baseline_ktpa"].sum()

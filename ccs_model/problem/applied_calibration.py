@@ -36,7 +36,7 @@ _STREAM_SIZES = ("province", "plant", "stream", "nameplate_ktpa")
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class AppliedFit:
     """A fit at the selected quantile. `fit` is the preset's record in calibration.json.
 
     `beside` is another preset with the median of its deployment share: the programme known to be installed, or the
@@ -67,7 +67,7 @@ class Calibrated:
         return None if record is None else record["reported_abatement_share"]
 
 
-def calibration_of(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
+def calibration_of(scenario: Scenario, inputs: Inputs) -> AppliedFit | None:
     """Return the calibration of the scenario, or None. Raises InputError or FileError for an invalid file."""
     path = calibration_file(scenario)
     if path is None:
@@ -93,7 +93,7 @@ def calibration_of(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     for name, share in (("delivered", delivered), ("deployment", deployment)):
         if not 0.0 < share <= 1.0:
             raise InputError([Issue(where, f"a {name} share of {share:g} is not possible", _HINT)])
-    return Calibrated(
+    return AppliedFit(
         requested.use,
         requested.preset,
         delivered,
@@ -105,7 +105,7 @@ def calibration_of(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
 
 
 def delivery_of(
-    scenario: Scenario, inputs: Inputs, calibrated: Calibrated | None, options: pd.DataFrame
+    scenario: Scenario, inputs: Inputs, calibrated: AppliedFit | None, options: pd.DataFrame
 ) -> tuple[float, pd.Series]:
     """Return the largest delivered share, and the share of each option relative to it.
 
@@ -174,7 +174,7 @@ def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
 
 
 def deployment_ceilings(
-    calibrated: Calibrated | None,
+    calibrated: AppliedFit | None,
     routes: pd.DataFrame,
     periods: pd.DataFrame,
     is_static: bool,

@@ -20,7 +20,7 @@ from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.user_tables import INVENTORIES
 from ccs_model.problem.applied_calibration import calibration_of, delivery_of, deployment_ceilings
 from ccs_model.problem.candidate_network import corridor_rows, validate_sites_reachable
-from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
+from ccs_model.problem.energy_costs import RoutePrices, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
 from ccs_model.problem.options import (
     drop_dominated_options,
@@ -170,7 +170,7 @@ def build_problem(
     targets = _targets_of(scenario, plants)
     _validate_required_plants(scenario, plants)
     grid = grid_factors(scenario, inputs, calendar(periods))
-    priced = Priced(scenario, inputs, level, routes, periods, grid)
+    priced = RoutePrices(scenario, inputs, level, routes, periods, grid)
     line_power_per_t, line_co2 = (
         line_power(network, priced.power, grid, periods) if network is not None else (None, None)
     )

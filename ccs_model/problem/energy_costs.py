@@ -24,7 +24,7 @@ from ccs_model.scenario import Scenario
 _ALIKE = 0.8  # names more similar than this may be misspellings
 
 
-class Priced:
+class RoutePrices:
     """Energy CO₂ [route, year] and costs per t [route, calendar year] of every option."""
 
     def __init__(

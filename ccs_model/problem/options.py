@@ -33,7 +33,7 @@ from ccs_model.engineering.streams import (
     stoves_by_furnace,
 )
 from ccs_model.inputs import Inputs
-from ccs_model.problem.energy_costs import Priced, grid_factors
+from ccs_model.problem.energy_costs import RoutePrices, grid_factors
 from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.pipe_costs import pipe_costs_of
 from ccs_model.problem.problem import calendar
@@ -58,7 +58,7 @@ def drop_dominated_options(
     """
     if len(scenario.capture.heat_sources) < 2 or scenario.targets.share_of_avoided_min or routes.empty:
         return routes
-    priced = Priced(scenario, inputs, level, routes, periods, grid_factors(scenario, inputs, calendar(periods)))
+    priced = RoutePrices(scenario, inputs, level, routes, periods, grid_factors(scenario, inputs, calendar(periods)))
     # Criteria to minimise, each [route, n]: fixed money, money per tonne by year, CO₂ by period.
     low = np.column_stack(
         [

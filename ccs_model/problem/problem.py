@@ -24,7 +24,7 @@ from ccs_model.economics.investment import capital_recovery_share, discount_fact
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import unit_suffix, variant_suffix
 from ccs_model.inputs import Inputs
-from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.problem.applied_calibration import AppliedFit
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.scenario import Scenario
@@ -129,7 +129,7 @@ class Problem:
     line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
     waste_heat_tj_pa: Mapping[str, float] = field(default_factory=dict)
-    calibrated: Calibrated | None = None
+    calibrated: AppliedFit | None = None
     deployment_ceiling_ktpa: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ from ccs_model.scenario.yaml_document import read_text, shown_path
 Changes = Mapping[str, object]
 
 
-class Listed(dict[str, object]):
+class ListedChanges(dict[str, object]):
     """Changes of one row of a list; `place` is its file and line."""
 
     def __init__(self, changes: Changes, place: str) -> None:
@@ -83,7 +83,7 @@ def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -
 
 def add_row_place(changes: Changes, error: CcsModelError) -> CcsModelError:
     """Return the error of changes with the file and line of the row that lists them, if there is one."""
-    if not isinstance(changes, Listed):
+    if not isinstance(changes, ListedChanges):
         return error
     if isinstance(error, FileError):
         return FileError(f"{changes.place}: {error}")
@@ -95,7 +95,7 @@ def add_row_place(changes: Changes, error: CcsModelError) -> CcsModelError:
 _DELIMITERS = ",;\t"
 
 
-def read_changes(path: Path) -> tuple[Listed, ...]:
+def read_changes(path: Path) -> tuple[ListedChanges, ...]:
     """Read a list of changes from a CSV or YAML file.
 
     The header of a CSV file has the dotted keys, separated by commas, semicolons or tabs. Each row is a scenario; an
@@ -105,7 +105,7 @@ def read_changes(path: Path) -> tuple[Listed, ...]:
     return _read_csv(path) if path.suffix.lower() == ".csv" else _read_yaml(path)
 
 
-def _read_csv(path: Path) -> tuple[Listed, ...]:
+def _read_csv(path: Path) -> tuple[ListedChanges, ...]:
     shown = shown_path(path)
     text = read_text(path)
     delimiter = max(_DELIMITERS, key=text.lstrip().partition("\n")[0].count)
@@ -128,11 +128,11 @@ def _read_csv(path: Path) -> tuple[Listed, ...]:
         }
         for key, value in changes.items():
             _validate_names(f"{shown}:{line}: {key}", key, [value])
-        found.append(Listed(changes, f"{shown}:{line}"))
+        found.append(ListedChanges(changes, f"{shown}:{line}"))
     return tuple(found)
 
 
-def _read_yaml(path: Path) -> tuple[Listed, ...]:
+def _read_yaml(path: Path) -> tuple[ListedChanges, ...]:
     document = read_values(path)
     issues = [issue for _, issue in document.issues]
     listed = document.values.get("scenarios")
@@ -147,7 +147,9 @@ def _read_yaml(path: Path) -> tuple[Listed, ...]:
         for mark, (key, value) in zip(marks, each.items(), strict=True):
             _validate_names(f"{mark}: {key}", str(key), [value])
         found.append(
-            Listed({str(key): value for key, value in each.items()}, str(marks[0]) if marks else shown_path(path))
+            ListedChanges(
+                {str(key): value for key, value in each.items()}, str(marks[0]) if marks else shown_path(path)
+            )
         )
     return tuple(found)
 

@@ -35,7 +35,7 @@ from ccs_model.model.names import (
 )
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
-from ccs_model.plan.cost_sharing import Sharing, shares_table
+from ccs_model.plan.cost_sharing import CostSharing, shares_table
 from ccs_model.plan.decisions import Point, point_table
 from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
@@ -154,7 +154,7 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
     objective = OBJECTIVES[problem.objective]
     terms = breakdown(objective.first(problem), point.values, point.shortfall_kt)
     costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
-    sharing = Sharing.of(point) if problem.network is not None else None
+    sharing = CostSharing.of(point) if problem.network is not None else None
     targets = targets_table(point, record.price_per_t)
     value = fsum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min

@@ -139,7 +139,7 @@ def optimize(
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class ScenarioInputs:
     """A scenario with its loaded tables, both validated, and the edits of the workbook that it was read from.
 
     Attributes
@@ -158,14 +158,14 @@ class Question:
     notices: tuple[str, ...] = ()
 
 
-def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Question:
+def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> ScenarioInputs:
     """Read a scenario file, or a workbook of ccs-model that may have been edited, with the tables of the scenario."""
     if isinstance(scenario, Mapping):
         scenario = Scenario.from_dict(scenario)
     if isinstance(scenario, Scenario):
-        return Question(scenario, load_inputs(scenario, allow_outside=allow_outside))
+        return ScenarioInputs(scenario, load_inputs(scenario, allow_outside=allow_outside))
     if not is_workbook(scenario):
-        return Question(*read_checked(scenario, allow_outside=allow_outside))
+        return ScenarioInputs(*read_checked(scenario, allow_outside=allow_outside))
     read = read_edited_workbook(Path(scenario))
     inputs = load_inputs(read.scenario, allow_outside=allow_outside)
     now = hashes(read.scenario, inputs)
@@ -173,7 +173,7 @@ def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Quest
     notices = read.notices
     if changed:
         notices = (*notices, f"these tables have changed since {read.revision.workbook}: {', '.join(changed)}")
-    return Question(read.scenario, inputs, read.revision if read.revision.edits else None, notices)
+    return ScenarioInputs(read.scenario, inputs, read.revision if read.revision.edits else None, notices)
 
 
 def inputs_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
@@ -234,7 +234,7 @@ def solve(
     CheckError
         If a check of the solution fails.
     """
-    clock = _Clock(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
+    clock = _StageTimer(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
     changed: tuple[str, ...] = ()
     if model is None:
         model = unshared_model(problem)
@@ -270,7 +270,7 @@ def solve(
     )
 
 
-class _Clock:
+class _StageTimer:
     """When the time limit stops the search, and the seconds of each stage."""
 
     def __init__(self, started: float, limit_s: float) -> None:
@@ -291,7 +291,7 @@ class _Clock:
 
 
 def _solve_stages(
-    problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, on_progress: ProgressCallback | None
+    problem: Problem, matrix: Matrix, log_path: Path, clock: _StageTimer, on_progress: ProgressCallback | None
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     requested = problem.scenario.solver
     options = SolverOptions(requested.mip_gap, seed=requested.seed, log_path=log_path)

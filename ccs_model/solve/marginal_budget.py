@@ -43,7 +43,7 @@ from ccs_model.solve.assembly import BudgetRow, budget_row
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.network_search import Corridors
-from ccs_model.solve.normalised_money import Normalised
+from ccs_model.solve.normalised_money import NormalisedModel
 from ccs_model.solve.tie_breaking import is_of_same_streams
 
 # The addition to the budget with retrofits kept: this share of it, and at least a million.
@@ -69,7 +69,7 @@ _GROW = Grow(n_rounds=40, resume=True, until=0.5)
 
 def marginal_budget(
     problem: Problem,
-    search: Normalised,
+    search: NormalisedModel,
     options: SolverOptions,
     chosen: Floats,
     value: float,
@@ -99,7 +99,7 @@ def marginal_budget(
         return None
     if not problem.is_integer:
         return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
-    again = _Again(problem, matrix, options, budget, _excluded_columns(problem, matrix, chosen, corridors))
+    again = _LargerBudgetSearch(problem, matrix, options, budget, _excluded_columns(problem, matrix, chosen, corridors))
     added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
     kept = again.keep_retrofits(chosen, added_mn / search.unit, later)
     if kept is None or was_stopped():
@@ -144,7 +144,7 @@ def _excluded_columns(
 
 
 @dataclass(frozen=True, eq=False)
-class _Again:
+class _LargerBudgetSearch:
     """Searches of one problem with a larger budget, one for each mask `outside` of columns that it leaves out."""
 
     problem: Problem
@@ -271,11 +271,11 @@ class _Again:
 
 
 def _slopes(
-    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats, value: float
+    problem: Problem, search: NormalisedModel, highs: Highs, budget: BudgetRow, chosen: Floats, value: float
 ) -> MarginalBudget | None:
     """Slopes of a continuous plan: abatement of one million more, of the last million, and of re-plans."""
     matrix = search.matrix
-    again = _Again(problem, matrix, highs.options, budget, (np.zeros(len(chosen), dtype=bool),))
+    again = _LargerBudgetSearch(problem, matrix, highs.options, budget, (np.zeros(len(chosen), dtype=bool),))
     step_mn = min(1.0, problem.budget_mn) or 1.0
     step = step_mn / search.unit
     up = _optimum(highs, budget, budget.limit + step)

@@ -25,7 +25,13 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import Column, residuals
-from ccs_model.mip.presolve import Merged, RestrictedModel, aggregate_columns, fix_by_reduced_cost, remove_columns
+from ccs_model.mip.presolve import (
+    AggregatedModel,
+    RestrictedModel,
+    aggregate_columns,
+    fix_by_reduced_cost,
+    remove_columns,
+)
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BALANCE,
@@ -66,7 +72,7 @@ class ReducedModel:
     matrix: Matrix
     start: Floats
     restricted_model: RestrictedModel
-    aggregated: Merged
+    aggregated: AggregatedModel
 
     def lift_to_full_model(self, x: Floats) -> Floats:
         """Return a point of the smaller model as one of the full model (lifted solution)."""
@@ -223,7 +229,7 @@ _SLACK = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class OneWay:
+class OneWayModel:
     """A matrix with directions as further columns and rows, and its network for cut-set inequalities."""
 
     matrix: Matrix
@@ -240,7 +246,7 @@ class OneWay:
         )
 
 
-def one_way_model(problem: Problem, matrix: Matrix, connections: Connections) -> OneWay | None:
+def one_way_model(problem: Problem, matrix: Matrix, connections: Connections) -> OneWayModel | None:
     """Return the model with directions; None with existing pipes or trucks, or without pipes."""
     network, n_years = problem.network, len(problem.years)
     assert network is not None
@@ -281,7 +287,7 @@ def one_way_model(problem: Problem, matrix: Matrix, connections: Connections) ->
     wide = matrix.with_columns(sparse.csc_array((n_rows, n_ways)), np.zeros(n_ways), np.ones(n_ways), columns)
     names = ((ONE_DIRECTION, k) for k in range(rows.shape[0]))
     extended = wide.with_rows(rows, np.full(rows.shape[0], -np.inf), np.concatenate(limits), names)
-    return OneWay(extended, replace(connections, ways=ways), n)
+    return OneWayModel(extended, replace(connections, ways=ways), n)
 
 
 def _largest_flow(problem: Problem, matrix: Matrix, edge: dict[str, int], n_edges: int) -> Floats:

@@ -35,7 +35,7 @@ from ccs_model.solve.directed_bound import (
 )
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.growth_network import growth_network_of
-from ccs_model.solve.network_presolve import OneWay, one_way_model, reduced_model
+from ccs_model.solve.network_presolve import OneWayModel, one_way_model, reduced_model
 from ccs_model.solve.search_progress import WITHIN_LINKS
 from ccs_model.solve.strategies import (
     CONSTRUCT,
@@ -305,7 +305,7 @@ class _NetworkSearch:
         return bound
 
     def _stopped_corridors(
-        self, context: SearchContext, relaxation: Outcome, incumbent: Floats | None, directed: OneWay | None = None
+        self, context: SearchContext, relaxation: Outcome, incumbent: Floats | None, directed: OneWayModel | None = None
     ) -> Corridors:
         """The incumbent of a search that was stopped before it had a bound; else the outcome of the relaxation."""
         links: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ _TYPICAL_SHARE = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
-class Normalised:
+class NormalisedModel:
     """The model with money in another unit.
 
     Parameters
@@ -89,7 +89,7 @@ class Normalised:
         return replace(found, outcome=self.outcome(found.outcome), relaxation=self.outcome(found.relaxation))
 
 
-def normalise_money(problem: Problem, matrix: Matrix) -> Normalised:
+def normalise_money(problem: Problem, matrix: Matrix) -> NormalisedModel:
     """Return the model of a problem with money in the unit of the search."""
     n_rows, n_columns = matrix.rows.shape
     is_money_row = np.array([name in MONEY_ROWS for name, _ in matrix.row_constraints], dtype=bool)
@@ -119,7 +119,7 @@ def normalise_money(problem: Problem, matrix: Matrix) -> Normalised:
         upper=_round_values(matrix.upper / column),
         costs=_round_values(costs),
     )
-    return Normalised(made, unit, objective, row, column, matrix.costs[0])
+    return NormalisedModel(made, unit, objective, row, column, matrix.costs[0])
 
 
 def _round_values(values: Floats) -> Floats:

@@ -21,7 +21,7 @@ from ccs_model.report.language import Language
 from ccs_model.runs.folder_writer import hold_lock, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import infeasible_files, run_files
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import ProgressCallback, Question, optimize_inputs, question_of
+from ccs_model.solve.driver import ProgressCallback, ScenarioInputs, optimize_inputs, question_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class OptimizedRun:
     folder: Path
     plan: Plan | None
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    question: Question | None = None
+    question: ScenarioInputs | None = None
     repaired: str = ""
 
 
@@ -159,7 +159,7 @@ def _validate_workbook_stays(scenario: object, folder: Path) -> None:
             raise FileError(f"{folder}: contains the workbook that is read, {read.name}; choose another --out")
 
 
-def _cached_run(folder: Path, manifest: Mapping[str, Any], question: Question) -> OptimizedRun:
+def _cached_run(folder: Path, manifest: Mapping[str, Any], question: ScenarioInputs) -> OptimizedRun:
     if manifest.get("status") == "infeasible":
         conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
         raise InfeasibleError(conflicts, folder)

@@ -14,7 +14,7 @@ from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now, was_stopped
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.highs import LARGE_ROWS
-from ccs_model.mip.infeasible_rows import ElasticSearch, Nearest, Relaxation, point_without_presolve
+from ccs_model.mip.infeasible_rows import ElasticSearch, Nearest, RowRelaxation, point_without_presolve
 from ccs_model.mip.matrix import TOLERANCE
 from ccs_model.mip.verification import (
     columns_without_limit,
@@ -242,7 +242,7 @@ def _is_own_model(problem: Problem, matrix: Matrix) -> bool:
     )
 
 
-def _text(problem: Problem, relaxation: Relaxation) -> str:
+def _text(problem: Problem, relaxation: RowRelaxation) -> str:
     """A relaxation as a sentence, which says so where a smaller one may exist."""
     text, rows = relaxation_text(problem, relaxation.rows), relaxation.rows
     is_one = len(rows) == 1 and any(len(rows.get(name, ())) == 1 for name in (REQUIRED_PLANT, COMMITTED))

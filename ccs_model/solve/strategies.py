@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
+from ccs_model.mip.budget_sweep import Anchors, ImproveWidestGaps, Relate, Sweep
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS
 from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
 from ccs_model.mip.search import Strategy
 from ccs_model.mip.source_prices import PriceRounds
-from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, PriceAtLimits, Processes, ProveAtLimits
+from ccs_model.mip.sweep_search import BoundAtLimits, GrowAtLimits, JobLimits, PriceAtLimits, ProveAtLimits
 from ccs_model.mip.tree_growth import Grow
 
 
@@ -153,9 +153,9 @@ BUDGET_SWEEP = Strategy(
         BoundAtLimits(),
         Sweep(),
         Relate(),
-        Deepen(),
+        ImproveWidestGaps(),
         ProveAtLimits(),
-        Processes(),
+        JobLimits(),
     ),
 )
 """Solutions at many budgets."""

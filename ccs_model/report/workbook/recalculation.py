@@ -167,7 +167,7 @@ _UNKNOWN = ("Name", "NImpl")
 
 
 @dataclass(frozen=True)
-class Recomputed:
+class RecomputedWorkbook:
     """How many formulas were compared, the largest distance (relative above 1), and the cells that differ.
 
     `difference` and `not_compared` are sentences that begin with the address.
@@ -196,7 +196,7 @@ def engine() -> Any:
     return formualizer
 
 
-def recompute_workbook(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
+def recompute_workbook(raw: bytes, cells: Sequence[StoredCell]) -> RecomputedWorkbook:
     """Compute every formula of the workbook `raw` and compare it with what is stored, `cells` being its cells.
 
     Raises MissingExtraError without the engine.
@@ -207,7 +207,9 @@ def recompute_workbook(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
         book = module.Workbook.from_bytes(raw)
         book.evaluate_all()
     except Exception as error:  # noqa: BLE001  the engine raises its own kinds for what it cannot read
-        return Recomputed(0, 0.0, (), (f"all {len(formulas):,} formulas: {ENGINE} cannot read the workbook: {error}",))
+        return RecomputedWorkbook(
+            0, 0.0, (), (f"all {len(formulas):,} formulas: {ENGINE} cannot read the workbook: {error}",)
+        )
     difference, skipped = [], []
     worst, n_compared = 0.0, 0
     for cell in formulas:
@@ -224,7 +226,7 @@ def recompute_workbook(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
         worst = max(worst, distance or 0.0)
         if distance is None or distance > TOLERANCE:
             difference.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
-    return Recomputed(n_compared, worst, tuple(difference), tuple(skipped))
+    return RecomputedWorkbook(n_compared, worst, tuple(difference), tuple(skipped))
 
 
 def distance_of(expected: object, computed: object) -> float | None:

@@ -22,7 +22,7 @@ from ccs_model.plan.calibrated_results import (
 )
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.problem.applied_calibration import AppliedFit
 from ccs_model.report.phrases import futures_text, is_beyond_noise, percent
 from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
@@ -219,7 +219,7 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
         sheet.table("calibration.report", card, plain=True)
 
 
-def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
+def _fit(sheet: Sheet, plan: Plan, fitted: AppliedFit) -> None:
     fit = fitted.fit
     sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
     parameters = [

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo, tornado_table
+from ccs_model.analysis.monte_carlo import DrawProgress, MonteCarlo, montecarlo, tornado_table
 from ccs_model.analysis.rebuilt_plan import plan_at, solution_point
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
@@ -104,7 +104,7 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
         pids = [worker.pid for worker in cluster.workers.values()]
         killed: list[int] = []
 
-        def kill(_: Progress) -> None:
+        def kill(_: DrawProgress) -> None:
             # After the first chunk, while others are running.
             if not killed:
                 killed.append(pids[0])

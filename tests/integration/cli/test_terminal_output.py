@@ -22,7 +22,7 @@ from ccs_model.cli import group
 from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Progress
-from ccs_model.pilots.replay import Replay, Row
+from ccs_model.pilots.replay import ExpectationResult, Replay
 from ccs_model.runs.run_list import sweep_warnings
 
 # The package exports the commands under these names; the tests need the modules.
@@ -31,9 +31,11 @@ robustness, inspect_run, pilot_zones, plan_series = (
 )
 
 
-def row(quantity: str, value: float | None, low: float | None, high: float | None, **more: Any) -> Row:
+def row(quantity: str, value: float | None, low: float | None, high: float | None, **more: Any) -> ExpectationResult:
     holds = value is not None and (low is None or value >= low) and (high is None or value <= high)
-    return Row("hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), True, **more)
+    return ExpectationResult(
+        "hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), True, **more
+    )
 
 
 def test_a_replay_shows_bands_and_the_reason_of_a_missing_value() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.plan import cost_sharing as sharing
-from ccs_model.plan.cost_sharing import EXACT_USERS, Sharing, shapley, shares_table
+from ccs_model.plan.cost_sharing import EXACT_USERS, CostSharing, shapley, shares_table
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
@@ -67,7 +67,7 @@ FLOWS = {
 }
 
 
-def use_of(found: Sharing) -> dict[str, list[float]]:
+def use_of(found: CostSharing) -> dict[str, list[float]]:
     """Flows of A and B in kt/y over each link and into each site."""
     problem = found.point.problem
     assert problem.network is not None
@@ -76,7 +76,7 @@ def use_of(found: Sharing) -> dict[str, list[float]]:
 
 
 def test_flows_mix_at_a_node(problem: Problem) -> None:
-    found = use_of(Sharing.of(point(problem, **FLOWS)))
+    found = use_of(CostSharing.of(point(problem, **FLOWS)))
     # Three quarters of the flow out of H are from A.
     by_hand = {"A-H": [600, 0], "B-H": [0, 200], "H-S": [450, 150], "H-T": [150, 50], "S-T": [0, 0]}
     for facility, use in (by_hand | {"S": [450, 150], "T": [150, 50]}).items():
@@ -84,7 +84,7 @@ def test_flows_mix_at_a_node(problem: Problem) -> None:
 
 
 def test_the_main_site_of_a_retrofit_and_its_share_of_the_tonnes_follow_from_the_flows(problem: Problem) -> None:
-    main = Sharing.of(point(problem, **FLOWS)).main_site()
+    main = CostSharing.of(point(problem, **FLOWS)).main_site()
     assert main["site"].tolist() == ["S", "S"]
     assert main["site_share"].tolist() == pytest.approx([0.75, 0.75])
 
@@ -93,7 +93,9 @@ def test_flows_may_run_in_reverse_and_pass_a_site(problem: Problem) -> None:
     # All CO2 flows to T first; 500 are stored there, and 300 flow on to S, against the direction of the link.
     flows = {"A-H": 600, "B-H": 200, "H-T": 800}
     found = use_of(
-        Sharing.of(point(problem, forward_ktpa=flows, reverse_ktpa={"S-T": 300}, injected_ktpa={"S": 300, "T": 500}))
+        CostSharing.of(
+            point(problem, forward_ktpa=flows, reverse_ktpa={"S-T": 300}, injected_ktpa={"S": 300, "T": 500})
+        )
     )
     for facility, use in {"T": [375, 125], "S-T": [225, 75], "S": [225, 75]}.items():
         assert found[facility] == pytest.approx(use), facility
@@ -107,14 +109,14 @@ def test_circulating_flow_in_a_separate_ring_is_allocated_to_no_plant(
         {"targets.captured_ktpa": 800}, **{**WISHBONE, "links": WISHBONE["links"] | ring}, transport__hubs=hubs
     )
     flows = {**FLOWS["forward_ktpa"], "X-Y": 50, "Y-Z": 50}
-    found = use_of(Sharing.of(point(problem, **{**FLOWS, "forward_ktpa": flows}, reverse_ktpa={"X-Z": 50})))
+    found = use_of(CostSharing.of(point(problem, **{**FLOWS, "forward_ktpa": flows}, reverse_ktpa={"X-Z": 50})))
     assert found["X-Y"] == found["X-Z"] == [0, 0]
     assert found["S"] == pytest.approx([450, 150])
 
 
 def test_the_shares_of_each_link_and_site_sum_to_its_capital(problem: Problem) -> None:
     built = {f"{link} | large": 1.0 for link in ("A-H", "H-S", "H-T")} | {"B-H | medium": 1.0, "S-T | small": 1.0}
-    found = Sharing.of(point(problem, **FLOWS, pipe=built, wells={"S": 3}))
+    found = CostSharing.of(point(problem, **FLOWS, pipe=built, wells={"S": 3}))
     table = shares_table(found)
     for rule in ("by_use_mn", "by_shapley_mn"):
         each = table.groupby("facility")[rule].sum()
@@ -147,7 +149,7 @@ def test_existing_pipes_reduce_the_shapley_costs_of_the_users_that_they_can_carr
     links = WISHBONE["links"] | {"H-S": {"length_km": 30, "existing_ktpa": capacity_ktpa}}
     problem = hand_problem({"targets.captured_ktpa": 800}, **{**WISHBONE, "links": links}, transport__hubs=hubs)
     built = {f"{link} | large": 1.0 for link in ("A-H", "H-S", "H-T")} | {"B-H | medium": 1.0}
-    table = shares_table(Sharing.of(point(problem, **FLOWS, pipe=built)))
+    table = shares_table(CostSharing.of(point(problem, **FLOWS, pipe=built)))
     split = table.set_index(["facility", "plant"])["by_shapley_mn"]["H-S"]
     assert split.to_dict() == pytest.approx({"A": 0.030 * of_a, "B": 0.030 * of_b})
 
@@ -160,7 +162,7 @@ def test_operating_costs_are_allocated_by_use(hand_problem: Callable[..., Proble
     problem = hand_problem({"targets.captured_ktpa": 800}, **WISHBONE | {"sites": sites}, transport__hubs=hubs)
     flows = {"A-H | large": 600, "B-H | medium": 200, "H-S | large": 600, "H-T | medium": 200}
     solution = point(problem, **FLOWS, wells={"T": 4}, pipe_flow_ktpa=flows, paid_for_oil_ktpa={"T": 150})
-    costs = Sharing.of(solution).by_route
+    costs = CostSharing.of(solution).by_route
     # 20 EUR per t/h, km and year; a quarter of the flow on the links after H is from B.
     per_ktpa_km = 20e-6 / 8.76
     assert costs["pipe_om_by_flow_mn_pa"].tolist() == pytest.approx(

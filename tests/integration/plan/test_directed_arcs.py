@@ -26,7 +26,7 @@ from ccs_model.solve import network_search as corridors_module
 from ccs_model.solve.directed_arcs import directed_arcs, relaxation_if_tighter
 from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
-from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, is_cheaper_below, one_way_model
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWayModel, is_cheaper_below, one_way_model
 from ccs_model.solve.strategies import ModelSizes
 
 pytestmark = pytest.mark.slow
@@ -56,9 +56,9 @@ def test_the_one_way_model_has_the_same_optimum(
     solved: Solved, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     undirected = solved(ONE_PERIOD, changes)
-    results: list[OneWay | None] = []
+    results: list[OneWayModel | None] = []
 
-    def record(*given: Any) -> OneWay | None:
+    def record(*given: Any) -> OneWayModel | None:
         results.append(one_way_model(*given))
         return results[-1]
 

@@ -12,7 +12,7 @@ import pytest
 from ccs_model.analysis.regret import validate_comparable
 from ccs_model.errors import InputError
 from ccs_model.model.terms import payments_by_tonne
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
@@ -102,7 +102,7 @@ def test_accounts_of_a_shared_network_agree_with_the_objective(hand_solved: Call
     changes = NETWORK | keys | more
     plan, point = with_point(lambda: hand_solved(changes, plants=PLANTS, sites=SITES, links=LINKS))
     problem = plan.problem
-    owners = Owners.of(point, Sharing.of(point))
+    owners = Owners.of(point, CostSharing.of(point))
     assert len(plan.retrofits) and paid_by_year(plan).sum() > 0
     assert owners.npv_mn == pytest.approx(owners.npv_of_model_mn, rel=1e-9, abs=1e-9)
     if problem.objective == "max_npv":

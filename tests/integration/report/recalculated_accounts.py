@@ -11,7 +11,7 @@ import pytest
 
 from ccs_model.economics.investment import book_share
 from ccs_model.economics.policy import accounts_by_stakeholder, ledger_by_stakeholder, price_path, trading_rules
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
@@ -41,7 +41,7 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     """The plan with every account recalculated; `changes` are scenario keys that affect only money."""
     problem = _with_changed_accounts(plan.problem, changes, capex_factor)
     point = Point(problem, point.decided, point.shortfall_kt, point.obligation_kt)
-    sharing = Sharing.of(point) if problem.network is not None else None
+    sharing = CostSharing.of(point) if problem.network is not None else None
     owners = Owners.of(point, sharing)
     items = items_by_stakeholder(point, owners)
     emissions = emissions_table(point, sharing)

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from ccs_model.inputs import excel_reader as workbook_grids
-from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
+from ccs_model.inputs.cells import CoveredCell, ErrorValue, Percent, UncomputedFormula
 from ccs_model.inputs.excel_reader import careful_sheets, has_quick_reader, inspect_workbook, quick_sheets
 
 HEADER = ["plant", "name", "amount"]
@@ -104,7 +104,7 @@ def percent(sheet: Any) -> None:
 
 @pytest.mark.parametrize(
     ("change", "row", "kind"),
-    [(formula, 0, Uncomputed), (error, 0, ErrorValue), (merged, 1, Merged), (percent, 0, Percent)],
+    [(formula, 0, UncomputedFormula), (error, 0, ErrorValue), (merged, 1, CoveredCell), (percent, 0, Percent)],
 )
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_special_cells_are_left_to_the_careful_reader(

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.budget_sweep import Deepen, Relate, Sweep, SweepModel, SweepPoint, with_limit, zero_point
+from ccs_model.mip.budget_sweep import ImproveWidestGaps, Relate, Sweep, SweepModel, SweepPoint, with_limit, zero_point
 from ccs_model.mip.clock import effort
 from ccs_model.mip.cut_sets import Connections
 from ccs_model.mip.matrix import residuals
@@ -124,12 +124,12 @@ def test_deepen_proves_the_optimum_of_a_sweep_point() -> None:
     # Half of each fixed cost pays for all projects in the LP relaxation: 19. The incumbent is the third project.
     point = point_at(model, 10.0, [2])
     assert point.bound == pytest.approx(19.0)
-    found = Deepen().run(model, point, 20.0)
+    found = ImproveWidestGaps().run(model, point, 20.0)
     assert found.x is not None and model.value(found.x) == pytest.approx(13.0)
     assert found.bound == pytest.approx(13.0) and found.is_deepened
     # A point without a solution stays as it is.
     unsolved = point_at(model, 10.0, None)
-    unchanged = Deepen().run(model, unsolved, 20.0)
+    unchanged = ImproveWidestGaps().run(model, unsolved, 20.0)
     assert unchanged.x is None and unchanged.bound == unsolved.bound and unchanged.is_deepened
 
 
@@ -142,7 +142,7 @@ def test_deepen_passes_its_node_limit_to_highs(monkeypatch: pytest.MonkeyPatch) 
         set_option(highs, name, value)
 
     monkeypatch.setattr(Highs, "set_option", record)
-    Deepen(max_nodes=17).run(model, point_at(model, 10.0, [2]), 20.0)
+    ImproveWidestGaps(max_nodes=17).run(model, point_at(model, 10.0, [2]), 20.0)
     assert ("mip_max_nodes", 17) in options_set
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
-from ccs_model.problem.applied_calibration import SCHEMA, Calibrated, calibration_of, delivery_of, deployment_ceilings
+from ccs_model.problem.applied_calibration import SCHEMA, AppliedFit, calibration_of, delivery_of, deployment_ceilings
 from ccs_model.scenario import read_scenario
 
 DELIVERED = {"p10": 0.5, "median": 0.8, "p90": 0.9}
@@ -29,12 +29,12 @@ def make_preset(deployment: float = 0.3, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def load_calibration(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated]:
+def load_calibration(tmp_path: Path, inputs: Inputs) -> Callable[..., AppliedFit]:
     """Read the calibration of a scenario whose file holds these presets or this content."""
 
     def make(
         use: str = "median", presets: Mapping[str, Any] | None = None, content: str = "", preset: str = "pilot-reported"
-    ) -> Calibrated:
+    ) -> AppliedFit:
         document = {"schema": SCHEMA, "presets": {"pilot-reported": make_preset()} if presets is None else presets}
         (tmp_path / "mine.json").write_text(content or json.dumps(document), encoding="utf-8")
         calibration = f"{{use: {use}, file: mine.json, preset: {preset}, ceiling: true}}"
@@ -57,7 +57,7 @@ def load_calibration(tmp_path: Path, inputs: Inputs) -> Callable[..., Calibrated
     ],
 )
 def test_deployment_share_is_the_product_quantile_over_the_delivered_share(
-    load_calibration: Callable[..., Calibrated], use: str, delivered: float, deployment: float
+    load_calibration: Callable[..., AppliedFit], use: str, delivered: float, deployment: float
 ) -> None:
     found = load_calibration(use)
     assert (found.delivered_share, found.deployment_share) == pytest.approx((delivered, deployment))
@@ -65,13 +65,13 @@ def test_deployment_share_is_the_product_quantile_over_the_delivered_share(
     assert found.posterior("delivered_share") == DELIVERED
 
 
-def test_reported_abatement_share_is_none_for_a_zone_without_one(load_calibration: Callable[..., Calibrated]) -> None:
+def test_reported_abatement_share_is_none_for_a_zone_without_one(load_calibration: Callable[..., AppliedFit]) -> None:
     found = load_calibration()
     assert (found.reported_abatement_share("Hebei"), found.reported_abatement_share("Shanxi")) == (0.15, None)
 
 
 def test_reported_and_installed_presets_are_compared_with_each_other(
-    load_calibration: Callable[..., Calibrated],
+    load_calibration: Callable[..., AppliedFit],
 ) -> None:
     both = {"pilot-reported": make_preset(0.3), "pilot-installed": make_preset(0.1), "pilot-literal": make_preset(0.2)}
     for preset, beside in (
@@ -115,7 +115,7 @@ def test_reported_and_installed_presets_are_compared_with_each_other(
     ],
 )
 def test_invalid_calibration_file_is_reported_at_its_scenario_line(
-    load_calibration: Callable[..., Calibrated], presets: Mapping[str, Any] | None, content: str, what: str
+    load_calibration: Callable[..., AppliedFit], presets: Mapping[str, Any] | None, content: str, what: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         load_calibration(presets=presets, content=content)
@@ -123,7 +123,7 @@ def test_invalid_calibration_file_is_reported_at_its_scenario_line(
     assert what in issue.what and issue.where.split("/")[-1].startswith("asked.yaml:3")
 
 
-def test_delivered_share_of_one_is_accepted(load_calibration: Callable[..., Calibrated]) -> None:
+def test_delivered_share_of_one_is_accepted(load_calibration: Callable[..., AppliedFit]) -> None:
     preset = make_preset(parameters={"delivered_share": {"posterior": {"median": 1.0}}})
     assert load_calibration(presets={"pilot-reported": preset}).delivered_share == 1.0
 
@@ -146,8 +146,8 @@ ROUTES = pd.DataFrame(
 PERIODS = pd.DataFrame({"year": [2026, 2031], "n_years": [5, 4]})
 
 
-def make_calibration(deployment: float, ceiling: bool = True) -> Calibrated:
-    return Calibrated("median", "mine", 0.8, deployment, ceiling, {}, ("mine", deployment))
+def make_calibration(deployment: float, ceiling: bool = True) -> AppliedFit:
+    return AppliedFit("median", "mine", 0.8, deployment, ceiling, {}, ("mine", deployment))
 
 
 def test_zone_ceiling_grows_with_elapsed_years_and_allows_the_smallest_retrofit() -> None:

@@ -15,11 +15,11 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import Source
 from ccs_model.problem.candidate_network import Network
-from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
+from ccs_model.problem.energy_costs import RoutePrices, grid_factors, line_power
 from ccs_model.problem.problem import periods_of
 from ccs_model.scenario import Scenario
 
-MakePriced = Callable[..., Priced]
+MakePriced = Callable[..., RoutePrices]
 ALL_HEAT = {"capture.heat_sources": ["coal_boiler", "gas_boiler", "heat_pump"]}
 YEARS = np.arange(2026, 2036)
 # 0.4 per kWh in 2026 and 0.1 more each year until 2030.
@@ -55,10 +55,10 @@ def tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs:
 def price_options(tables: Inputs, small: Callable[..., Scenario]) -> MakePriced:
     """Price options over 2026 to 2035 in two periods; each is `PLAIN`, which uses no energy, with changes."""
 
-    def make(*options: dict[str, Any], inputs: Inputs = tables) -> Priced:
+    def make(*options: dict[str, Any], inputs: Inputs = tables) -> RoutePrices:
         scenario = small(ALL_HEAT)
         routes = pd.DataFrame([{**PLAIN, **each} for each in options])
-        return Priced(scenario, inputs, PriceLevel.of("CNY", 2024, inputs), routes, periods_of(scenario), GRID)
+        return RoutePrices(scenario, inputs, PriceLevel.of("CNY", 2024, inputs), routes, periods_of(scenario), GRID)
 
     return make
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.scenario.variations import Listed, add_row_place, combinations, grid_of, read_changes
+from ccs_model.scenario.variations import ListedChanges, add_row_place, combinations, grid_of, read_changes
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_a_list_may_state_its_separator(tmp_path):
 
 
 def test_error_of_an_unreadable_file_names_the_place_of_its_changes() -> None:
-    error = add_row_place(Listed({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
+    error = add_row_place(ListedChanges({"budget.total_mn": 6}, "s.yaml:3"), FileError("cannot read a.csv"))
     assert isinstance(error, FileError) and str(error) == "s.yaml:3: cannot read a.csv"
