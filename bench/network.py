@@ -235,10 +235,9 @@ def solve_imported(
         limits = {} if limit_s is None else {"solver.time_limit_s": limit_s}
         scenario = scenario.with_changes({"solver.mip_gap": gap, "solver.effort": "thorough", **limits})
         problem = ccs.build_problem(scenario, inputs)
-        model = ccs.build_model(problem)
         began = time.process_time()
         with cpu_seconds():
-            plan = ccs.solve(problem, model)
+            plan = ccs.solve(problem)
         cpu_s = time.process_time() - began
     return Proven(cpu_s, plan.objective.value if not plan.reached_a_limit else math.nan)
 

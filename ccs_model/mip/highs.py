@@ -481,9 +481,14 @@ class Highs:
         )
 
     def _report(self, event: Any) -> None:
-        if self.progress is not None:
-            seen = event.data_out
+        if self.progress is None or self._error is not None:
+            return
+        seen = event.data_out
+        try:
             self.progress(Progress(self._doing, time_s() - self._began, seen.mip_dual_bound, seen.mip_primal_bound))
+        except BaseException as error:  # noqa: BLE001
+            # HiGHS would report an error of its own.
+            self._error, self._is_cancelled = error, True
 
     def _row_scale(self, row: int) -> float:
         """Added rows are not scaled."""

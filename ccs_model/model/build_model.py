@@ -23,7 +23,6 @@ from ccs_model.model.names import CONSTRAINTS, FIRST_STAGE, VARIABLES
 from ccs_model.model.objective import OBJECTIVES, add_objective, add_targets
 from ccs_model.model.peak_flows import add_peak_flows
 from ccs_model.model.retrofits import add_capture, add_captured, add_retrofits
-from ccs_model.model.standard_form import remember
 from ccs_model.model.storage import add_sites, add_storage
 from ccs_model.model.transport import add_transport
 from ccs_model.problem import Problem
@@ -68,12 +67,11 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem, (*THEMES, add_captured))
-        remember(m)
     return m
 
 
 def unshared_model(problem: Problem) -> pyo.ConcreteModel:
-    """Return the model without a record of its state and without expressions, where no caller can change it."""
+    """Return the model without expressions, for a search that shows it to no caller."""
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)

@@ -90,55 +90,59 @@ class _Names:
         return name
 
 
-_BUILT = "_as_built"
-
-
 @dataclass(frozen=True)
 class ModelRecord:
-    """Bounds and kinds of each variable, active rows of each constraint, and the active objectives.
+    """Members, bounds and kinds of each variable, active rows of each constraint, and the active objectives.
 
     A row is represented by its limits and a hash of its coefficients and variables.
     """
 
+    members: dict[str, int]
     bounds: dict[str, bytes]
     rows: dict[str, bytes]
     objectives: tuple[tuple[str, int, int], ...]
 
 
-def remember(m: pyo.ConcreteModel) -> None:
-    """Remember the model as it was built."""
-    setattr(m, _BUILT, _record_model(m))
+def changed_bounds(m: pyo.ConcreteModel, original: pyo.ConcreteModel) -> tuple[str, ...]:
+    """Return `bounds of VARIABLE` for each variable with other bounds or fixed values than in the original model.
 
-
-def changed_bounds(m: pyo.ConcreteModel) -> tuple[str, ...]:
-    """Return `bounds of VARIABLE` for each variable with other bounds or fixed values than the model had when built.
-
-    Raises InputError for a changed or deactivated constraint and a changed objective, since a plan is checked against
-    all constraints of its problem and reports the value of its objective, and for a variable fixed without a value.
+    Raises InputError for a model of another problem, for a changed or deactivated constraint and a changed objective,
+    since a plan is checked against all constraints of its problem and reports the value of its objective, and for a
+    variable fixed without a value or outside its domain.
     """
-    built: ModelRecord | None = getattr(m, _BUILT, None)
-    if built is None:
-        return ()
+    built, now = _record_model(original), _record_model(m)
+    others = [name for name, members in built.members.items() if now.members.get(name) != members]
     raise_issues(
-        Issue("the model", f"variable {each.name} is fixed without a value", "give one: fix(1)")
-        for each in m.component_data_objects(pyo.Var)
-        if each.fixed and each.value is None
+        Issue("the model", f"it belongs to another problem: variable {name} has other indices", _ANEW)
+        for name in others[:1]
     )
-    now = _record_model(m)
+    raise_issues(_fixed_amiss(m))
     issues = [
         Issue("the model", f"constraint {name} was changed, deactivated or deleted, in part or in full", _CHANGE)
         for name, rows in built.rows.items()
         if now.rows.get(name) != rows
     ]
     if now.objectives != built.objectives:
-        others = ", ".join(name for name, _, _ in now.objectives if name not in {each for each, *_ in built.objectives})
-        what = f"was replaced by {others}" if others else "was changed"
+        added = ", ".join(name for name, _, _ in now.objectives if name not in {each for each, *_ in built.objectives})
+        what = f"was replaced by {added}" if added else "was changed"
         issues.append(Issue("the model", f"the objective of the problem {what}", _CHANGE))
     raise_issues(issues)
-    return tuple(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds.get(name, bounds) != bounds)
+    return tuple(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds[name] != bounds)
 
 
-_CHANGE = "change the scenario, or solve the model with a solver of your own"
+def _fixed_amiss(m: pyo.ConcreteModel) -> Iterator[Issue]:
+    for each in m.component_data_objects(pyo.Var):
+        if each.fixed and each.value is None:
+            yield Issue("the model", f"variable {each.name} is fixed without a value", "give one: fix(1)")
+        elif each.fixed and each.value not in each.domain:
+            yield Issue("the model", f"variable {each.name} is fixed at {each.value:g}, outside its domain", "fix(1)")
+
+
+_ANEW = "build_model(problem) builds the model of this problem"
+_CHANGE = (
+    "change the scenario, or solve the model with a solver of your own; if it was built for another problem, build it "
+    "anew with build_model(problem)"
+)
 
 
 @contextmanager
@@ -166,8 +170,10 @@ def fixed_values_as_bounds(m: pyo.ConcreteModel) -> Iterator[None]:
 def _record_model(m: pyo.ConcreteModel) -> ModelRecord:
     # A copy of the model has its variables in the same order, so that places stand for them.
     places = {id(each): at for at, each in enumerate(m.component_data_objects(pyo.Var, descend_into=False))}
+    variables = list(m.component_objects(pyo.Var, descend_into=False))
     return ModelRecord(
-        {each.local_name: _bounds(each) for each in m.component_objects(pyo.Var, descend_into=False)},
+        {each.local_name: hash(tuple(each.keys())) for each in variables},
+        {each.local_name: _bounds(each) for each in variables},
         {each.local_name: _rows(each, places) for each in m.component_objects(pyo.Constraint, descend_into=False)},
         tuple(
             (each.local_name, each.sense, _hash_of(each.expr, places))

@@ -32,7 +32,7 @@ from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_sto
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import round_to_integrality, warning_of
-from ccs_model.model.build_model import unshared_model
+from ccs_model.model.build_model import build_model, unshared_model
 from ccs_model.model.names import BUILD, CUMULATIVE_TARGET, OPENED, PIPE, TARGET, WELLS
 from ccs_model.model.standard_form import added_components, changed_bounds, matrix_of
 from ccs_model.plan.cache_key import hashes
@@ -226,7 +226,10 @@ def solve(
     Raises
     ------
     InputError
-        If a constraint that was added to the model is not linear, or one of the problem is deactivated.
+        If the model belongs to another problem, a constraint or the objective of the problem was changed, deactivated
+        or replaced, a constraint that was added is not linear, or a variable is fixed outside its domain.
+    TypeError
+        If `problem` or `model` is anything else, such as a scenario.
     InfeasibleError
         If constraints conflict.
     NoPlanError
@@ -234,12 +237,14 @@ def solve(
     CheckError
         If a check of the solution fails.
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
     clock = _StageTimer(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
     changed: tuple[str, ...] = ()
     if model is None:
         model = unshared_model(problem)
     else:
-        changed = changed_bounds(model)
+        changed = changed_bounds(_validated_model(model), build_model(problem))
     matrix = matrix_of(model)
     added = (*added_components(matrix), *changed)
     # A model built here is of no further use, and larger than the search; since it refers to itself, it is collected.
@@ -268,6 +273,12 @@ def solve(
         timings=timings,
         writer=RUN_WRITER,
     )
+
+
+def _validated_model(model: object) -> pyo.ConcreteModel:
+    if isinstance(model, pyo.ConcreteModel):
+        return model
+    raise TypeError(f"expected a ConcreteModel, got {type(model).__name__}: build_model(problem) makes one")
 
 
 class _StageTimer:

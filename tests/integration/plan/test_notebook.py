@@ -148,6 +148,18 @@ def test_progress_of_a_solve_ends_with_the_objective_of_the_plan(small: Callable
     assert best == sorted(best) and best[-1] == pytest.approx(plan.objective.value, rel=1e-6)
 
 
+@pytest.mark.parametrize("error", [ValueError("of the caller"), KeyboardInterrupt()])
+def test_an_error_of_the_progress_callback_reaches_the_caller(
+    small: Callable[..., Scenario], error: BaseException
+) -> None:
+    def fail(progress: Progress) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as found:
+        ccs.optimize(small(), on_progress=fail)
+    assert found.value is error
+
+
 def test_a_stored_run_has_the_tables_of_its_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
     target = {"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "plants.require": ["NH3_21"]}
     plan = ccs.optimize(small(target))

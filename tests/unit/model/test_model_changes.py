@@ -86,6 +86,9 @@ def test_changed_sense_row_domain_or_fixing_is_reported(problem_of: ProblemOf, o
     model.build[next(iter(model.build))].fix()
     with pytest.raises(InputError, match="is fixed without a value"):
         solve(problem, model)
+    model.build[next(iter(model.build))].fix(2, skip_validation=True)
+    with pytest.raises(InputError, match="is fixed at 2, outside its domain"):
+        solve(problem, model)
 
 
 def test_row_with_exchanged_coefficients_is_an_error(problem_of: ProblemOf, one_vent: Changes) -> None:
@@ -103,7 +106,24 @@ def test_row_with_exchanged_coefficients_is_an_error(problem_of: ProblemOf, one_
 
 
 def test_a_copy_of_a_model_has_no_changes(problem_of: ProblemOf, one_vent: Changes) -> None:
-    assert changed_bounds(build_model(problem_of(one_vent, NETWORK)).clone()) == ()
+    problem = problem_of(one_vent, NETWORK)
+    assert changed_bounds(build_model(problem).clone(), build_model(problem)) == ()
+
+
+def test_model_of_another_problem_is_an_error(problem_of: ProblemOf, one_vent: Changes) -> None:
+    problem = problem_of(one_vent)
+    stale = build_model(problem_of(one_vent, {"budget.total_mn": 77}))
+    with pytest.raises(
+        InputError, match=r"constraint spending_within_budget was changed.*anew with build_model\(problem\)"
+    ):
+        solve(problem, stale)
+    for other in (build_model(problem_of(NETWORK)), pyo.ConcreteModel()):
+        with pytest.raises(InputError, match="it belongs to another problem"):
+            solve(problem, other)
+    with pytest.raises(TypeError, match=r"expected a ConcreteModel, got Problem: build_model\(problem\)"):
+        solve(problem, problem)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected a Problem, got Scenario: build_problem\(scenario, inputs\)"):
+        solve(problem.scenario)  # type: ignore[arg-type]
 
 
 def test_infeasible_changed_model_gets_no_suggestion_for_the_original_model(problem_of: ProblemOf) -> None:
