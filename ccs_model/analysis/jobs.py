@@ -179,10 +179,12 @@ def message_of(error: CcsModelError) -> str:
 
 
 def share_of(jobs: Sequence[T], shard: tuple[int, int] | None) -> tuple[T, ...]:
-    """Every n-th job from the i-th on; the shards 1/n … n/n contain every job once."""
+    """Every n-th job from the i-th on; the shards 1/n … n/n contain every job once. Raises InputError."""
     if shard is None:
         return tuple(jobs)
     i, n = shard
+    if not 1 <= i <= n:
+        raise InputError([Issue("shard", f"expected (i, n) with i from 1 to n, got ({i}, {n})")])
     return tuple(jobs[i - 1 :: n])
 
 

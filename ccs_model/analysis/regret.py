@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -44,7 +43,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import is_file_name
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes, add_row_place, variations_of
-from ccs_model.solve.driver import inputs_of, solve
+from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.strategies import effort_of_model
 
 FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_retrofitted"]
@@ -107,7 +106,7 @@ class Regret(AnalysisResult):
 
 
 def regret(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike,
     changes: Sequence[Changes] | Mapping[str, Sequence[object]],
     *,
     probabilities: Sequence[float] | None = None,
@@ -119,7 +118,7 @@ def regret(
     Parameters
     ----------
     scenario
-        Scenario, or its file.
+        Scenario file, a `Scenario`, or a dict.
     changes
         One mapping a future of dotted scenario keys to values, or values by key for all combinations.
     probabilities
@@ -146,7 +145,7 @@ def regret(
 
 
 def futures_of(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike,
     changes: Sequence[Changes],
     probabilities: Sequence[float] | None = None,
     *,

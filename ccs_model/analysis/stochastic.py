@@ -66,12 +66,11 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import Point, point_of, without_traces
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.problem.scenario_names import named_place, read_checked
-from ccs_model.scenario import Scenario
+from ccs_model.problem.scenario_names import named_place
 from ccs_model.scenario.uncertainty_sections import probabilities_of
 from ccs_model.scenario.variations import ListedChanges
 from ccs_model.scenario.yaml_document import shown_path
-from ccs_model.solve.driver import solve
+from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.solve.strategies import effort_of_model
 
 # Futures whose own plans are tried as first stages, the likeliest first.
@@ -154,7 +153,7 @@ class StochasticPlan(AnalysisResult):
 
 
 def stochastic(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike,
     *,
     allow_outside: bool = False,
     on_progress: MessageCallback | None = None,
@@ -164,8 +163,8 @@ def stochastic(
     Parameters
     ----------
     scenario
-        Scenario, or its file, with `futures:`; `here_and_now:` names the first-stage years (default: the first period)
-        and `risk:` the weight of the conditional value at risk (CVaR).
+        Scenario file, a `Scenario`, or a dict, with `futures:`; `here_and_now:` names the first-stage years (default:
+        the first period) and `risk:` the weight of the conditional value at risk (CVaR).
     allow_outside
         Whether files outside the scenario's folder may be read.
     on_progress
@@ -183,27 +182,25 @@ def stochastic(
     InfeasibleError, NoPlanError, CheckError
         If no plan with the same first stage exists, was found in time, or passes the check without the solver.
     """
-    where = "futures"
-    if not isinstance(scenario, Scenario):
-        where = f"{shown_path(Path(scenario))}: {where}"
-        scenario, _ = read_checked(scenario, allow_outside=allow_outside)
-    if not scenario.futures:
+    where = f"{shown_path(Path(scenario))}: futures" if isinstance(scenario, str | PathLike) else "futures"
+    requested, _ = inputs_of(scenario, allow_outside=allow_outside)
+    if not requested.futures:
         hint = "add 'futures:', such as {low: {changes: {budget.total_mn: 5000}}, high: {changes: {…}}}"
         raise InputError([Issue(where, "the scenario has no futures", hint)])
-    base = scenario.with_changes({"futures": {}})
-    probabilities = probabilities_of(scenario.futures)
+    base = requested.with_changes({"futures": {}})
+    probabilities = probabilities_of(requested.futures)
     changes = []
-    for name, future in scenario.futures.items():
+    for name, future in requested.futures.items():
         key = f"futures.{name}.changes"
-        changes.append(ListedChanges(future.changes, named_place(scenario, key)))
-    futures = futures_of(base, changes, probabilities, names=list(scenario.futures), allow_outside=allow_outside)
+        changes.append(ListedChanges(future.changes, named_place(requested, key)))
+    futures = futures_of(base, changes, probabilities, names=list(requested.futures), allow_outside=allow_outside)
     of_mean = mean_changes(base, changes, probabilities)
     mean = None
     if of_mean is not None:
         with contextlib.suppress(CcsModelError):
             mean = problem_with(base, of_mean, {}, allow_outside=allow_outside)
-    years = scenario.here_and_now or scenario.starts[:1]
-    outlook = Outlook(probabilities, tuple(years), scenario.risk.cvar_share, scenario.risk.weight)
+    years = requested.here_and_now or requested.starts[:1]
+    outlook = Outlook(probabilities, tuple(years), requested.risk.cvar_share, requested.risk.weight)
     return stochastic_plan_of(futures, outlook, mean, on_progress=on_progress)
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pandas as pd
 
 from ccs_model.analysis.jobs import EndedJob, Job, Scheduler, message_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
-from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, write_warnings
+from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, typed_table, write_warnings
 from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import (
@@ -47,7 +48,7 @@ from ccs_model.runs.run_reader import changed_outputs
 from ccs_model.runs.run_writer import json_bytes, read_json, run_files, write_request
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, add_row_place, variations_of
-from ccs_model.solve.driver import inputs_of, solve
+from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
 from ccs_model.units import join_first_names
 
 SCHEMA = "ccs-model/sweep/2"
@@ -74,28 +75,45 @@ class SweepProgress:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A complete or partial sweep: `table` has one row a scenario, `plants` one row a plant that any plan retrofits.
+    """A complete or partial sweep.
 
-    `is_part` states whether missing scenarios are expected, because only one shard ran. `warnings` are those of the
-    plans, each once with its scenarios.
+    Attributes
+    ----------
+    folder
+        Folder of the sweep.
+    name
+        Name of the scenario.
+    cells
+        The rows of sweep.csv, one a scenario; lists and mappings are JSON text.
+    plants
+        One row a plant that any plan retrofits.
+    is_part
+        Whether missing scenarios are expected, because only one shard ran.
+    warnings
+        Warnings of the plans, each once with its scenarios.
     """
 
     folder: Path
     name: str
-    table: pd.DataFrame
+    cells: pd.DataFrame
     plants: pd.DataFrame
     is_part: bool = False
     warnings: tuple[dict[str, Any], ...] = ()
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The rows with a data type for each column and the units of columns in `attrs`."""
+        return typed_table(self.cells)
+
     @property
     def n_missing(self) -> int:
         """Number of scenarios not run yet."""
-        return int((self.table["status"] == MISSING).sum())
+        return int((self.cells["status"] == MISSING).sum())
 
     @property
     def n_failed(self) -> int:
         """Number of scenarios without a plan."""
-        codes = self.table["exit_code"].dropna()
+        codes = self.cells["exit_code"].dropna()
         return int((~codes.isin([DONE, LIMIT_REACHED])).sum())
 
     @property
@@ -104,19 +122,19 @@ class Sweep:
 
         A missing scenario counts as 7, unless the sweep is a part.
         """
-        there = set(self.table["exit_code"].dropna().astype(int))
+        there = set(self.cells["exit_code"].dropna().astype(int))
         if self.n_missing and not self.is_part:
             there.add(CHECK_FAILED)
         return next((code for code in (*FAILURES, LIMIT_REACHED) if code in there), DONE)
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/sweep/2; unknown values are null."""
-        rows = to_plain_values(records(self.table))
+        rows = to_plain_values(records(self.cells))
         return {
             "schema": SCHEMA,
             "scenario": self.name,
             "folder": str(self.folder),
-            "n_scenarios": len(self.table),
+            "n_scenarios": len(self.cells),
             "n_failed": self.n_failed,
             "n_missing": self.n_missing,
             "warnings": [dict(each) for each in self.warnings],
@@ -125,7 +143,7 @@ class Sweep:
 
 
 def sweep(
-    scenario: str | PathLike[str] | Scenario,
+    scenario: ScenarioLike,
     changes: Sequence[Changes] | Mapping[str, Sequence[object]],
     *,
     out: str | PathLike[str] | None = None,
@@ -141,7 +159,7 @@ def sweep(
     Parameters
     ----------
     scenario
-        Scenario, or its file.
+        Scenario file, a `Scenario`, or a dict.
     changes
         One mapping a scenario of dotted keys to values, or values by key for all combinations.
     out
@@ -151,7 +169,8 @@ def sweep(
     scheduler
         Dask scheduler, or its address, whose workers are used instead.
     shard
-        (i, n) runs only every n-th scenario from the i-th on, counted over all scenarios, whatever has run before.
+        (i, n), i from 1 to n, runs only every n-th scenario from the i-th on, counted over all scenarios, whatever has
+        run before.
     workbooks
         Whether each run gets its workbook.
     allow_outside
@@ -244,7 +263,7 @@ class _Cases:
     @classmethod
     def of(
         cls,
-        scenario: str | PathLike[str] | Scenario,
+        scenario: ScenarioLike,
         variations: tuple[Changes, ...],
         *,
         workbooks: bool,

@@ -21,6 +21,7 @@ from ccs_model.errors import (
     LIMIT_REACHED,
     NO_PLAN,
 )
+from ccs_model.plan.plan import with_units
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.runs.run_list import SWEEP_WARNINGS
 
@@ -73,6 +74,29 @@ def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]])
         dtype=object,
     )
     return table, _plants(found)
+
+
+def typed_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a sweep with numbers as numbers, yes or no as booleans, and the units of columns in `attrs`."""
+    table = pd.DataFrame({name: _typed_column(column) for name, column in cells.items()})
+    money = cells[["currency", "price_year"]].dropna().drop_duplicates()
+    if len(money) == 1:
+        with_units(table, str(money["currency"].iloc[0]), int(money["price_year"].iloc[0]))
+    return table
+
+
+def _typed_column(column: pd.Series) -> pd.Series:
+    there = column.dropna()
+    kinds = {type(value) for value in there}
+    if not kinds:
+        return column
+    if kinds <= {int}:
+        return column.astype("Int64")
+    if kinds <= {int, float}:
+        return column.astype(float)
+    if set(there) <= {_text(True), _text(False)}:
+        return column.map({_text(True): True, _text(False): False}).astype("boolean")
+    return column
 
 
 def _row(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -312,13 +312,13 @@ class _SweepConsole:
 
 def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
     """Print the sweep on stdout, and the warnings of its plans on stderr."""
-    show_warnings(sweep_warning_texts(result.warnings, len(result.table)))
+    show_warnings(sweep_warning_texts(result.warnings, len(result.cells)))
     if as_json:
         print_json(result.to_dict())
         return
     if quiet:
         return
-    click.echo(sweep_text(result.folder, result.name, result.table.to_dict("records")))
+    click.echo(sweep_text(result.folder, result.name, result.cells.to_dict("records")))
 
 
 def _duration(seconds: float) -> str:

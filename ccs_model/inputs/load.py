@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
+from os import PathLike
 from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
@@ -67,6 +68,8 @@ class Inputs:
         Sentences on values of the user's tables that were converted.
     scenario_notices
         Sentences on names in the scenario that are read as those of the tables.
+    loaded
+        The tables as read; a table that differs was replaced in Python, and its own hash stands in the run folder.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -80,6 +83,13 @@ class Inputs:
     allow_outside: bool = False
     notices: tuple[str, ...] = ()
     scenario_notices: tuple[str, ...] = ()
+    loaded: Mapping[str, pd.DataFrame] | None = field(default=None, repr=False)
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Names of the tables that were replaced after loading."""
+        loaded = self.tables if self.loaded is None else self.loaded
+        return tuple(name for name, frame in self.tables.items() if frame is not loaded.get(name))
 
     @property
     def all_notices(self) -> tuple[str, ...]:
@@ -126,7 +136,9 @@ class Inputs:
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
 
 
-def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
+def load_inputs(
+    scenario: Scenario | None = None, *, folder: str | PathLike[str] | None = None, allow_outside: bool = False
+) -> Inputs:
     """Read and validate every table.
 
     Parameters
@@ -150,7 +162,10 @@ def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None,
     if scenario is not None and not isinstance(scenario, Scenario):
         raise TypeError(f"expected a Scenario, got {type(scenario).__name__}: read_scenario(path) reads one")
     own = OwnTables.of(scenario) if scenario is not None else None
-    return load_tables(own, folder=folder, allow_outside=allow_outside)
+    root = Path(folder) if folder is not None else None
+    if root is not None and not root.is_dir():
+        raise FileError(f"{root}: no such data folder")
+    return load_tables(own, folder=root, allow_outside=allow_outside)
 
 
 def load_tables(
@@ -174,8 +189,8 @@ def load_tables(
         except InputError:
             pass  # Issues are collected below.
         else:
-            tables = {name: frame.copy() for name, frame in inputs.tables.items()}
-            return replace(inputs, tables=MappingProxyType(tables), own=own, allow_outside=allow_outside)
+            tables = MappingProxyType({name: frame.copy() for name, frame in inputs.tables.items()})
+            return replace(inputs, tables=tables, loaded=tables, own=own, allow_outside=allow_outside)
     return replace(_load(root, raws, requested, allow_outside, found), own=own)
 
 
@@ -234,8 +249,10 @@ def _load(
     if terrain is not None:
         read[f"own:{terrain.name}"] = terrain.raw
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
+    tables = MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()})
     return Inputs(
-        tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
+        tables=tables,
+        loaded=tables,
         sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
         folder_name=data_folder_name() if root == data_folder() else root.name,
         origins=MappingProxyType(result.origins),

@@ -131,9 +131,11 @@ def run_key_of_shipped(scenario: Scenario, *, allow_outside: bool = False) -> Ru
 def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
     """Return the SHA-256 of every table, of the user's own file of candidate links and of the calibration file.
 
-    A file that `build_problem` will reject is not opened here.
+    A file that `build_problem` will reject is not opened here. A table that was replaced in Python has the hash of its
+    rows.
     """
-    return _with_own_files(scenario, inputs.sha256, inputs.allow_outside)
+    replaced = {f"{name}.csv": hashlib.sha256(inputs[name].to_csv().encode()).hexdigest() for name in inputs.replaced}
+    return _with_own_files(scenario, {**inputs.sha256, **replaced}, inputs.allow_outside)
 
 
 def _key(scenario: Scenario, files: Mapping[str, str]) -> RunKey:

@@ -164,6 +164,8 @@ def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Scena
         scenario = Scenario.from_dict(scenario)
     if isinstance(scenario, Scenario):
         return ScenarioInputs(scenario, load_inputs(scenario, allow_outside=allow_outside))
+    if not isinstance(scenario, str | PathLike):
+        raise TypeError(f"expected a scenario file, a Scenario or a dict, got {type(scenario).__name__}")
     if not is_workbook(scenario):
         return ScenarioInputs(*read_checked(scenario, allow_outside=allow_outside))
     read = read_edited_workbook(Path(scenario))

@@ -105,6 +105,9 @@ def test_shards_contain_every_job_once():
     for wrong in ("0/3", "4/3", "a/b", "3", "1/"):
         with pytest.raises(InputError):
             shard_of(wrong)
+    for outside in ((0, 3), (4, 3), (-1, 3), (1, 0)):
+        with pytest.raises(InputError, match="from 1 to n"):
+            share_of(jobs, outside)
 
 
 @pytest.mark.cluster

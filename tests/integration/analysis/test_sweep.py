@@ -55,6 +55,8 @@ def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
     assert set(swept.plants["chosen_share"]) <= {1 / 3, 2 / 3, 1.0}
     read = pd.read_csv(swept.folder / "sweep.csv")
     assert list(read["budget.total_mn"]) == [300, 300, 900, 900, 1500, 1500]
+    assert (table["budget.total_mn"].dtype, table["captured_ktpa"].dtype) == ("Int64", "float64")
+    assert table.attrs["unit"]["captured_ktpa"] == "kt/y"
 
 
 def test_run_folders_of_a_sweep_can_be_compared(swept):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
 import ccs_model as ccs
+from ccs_model.inputs import load_inputs
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.runs.run_writer import write_run_folder
+from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
 HEADER = "plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,crude_steel_ktpa,bof_steel_ktpa,bf_iron_ktpa"
@@ -116,3 +121,15 @@ def test_run_without_own_tables_copies_no_files(plan: Plan, tmp_path: Path) -> N
     assert not (folder / "own").exists()
     assert (folder / "scenario.resolved.yaml").read_text(encoding="utf-8") == plan.problem.scenario.resolved_yaml()
     assert ccs.read_scenario(folder / "scenario.resolved.yaml") == plan.problem.scenario
+
+
+def test_a_table_replaced_in_python_changes_the_run_key(small: Callable[..., Scenario]) -> None:
+    scenario = small()
+    inputs = load_inputs(scenario)
+    frame = inputs["plants/chemicals"].copy()
+    frame["capacity_ktpa"] *= 2
+    replaced = replace(inputs, tables={**inputs.tables, "plants/chemicals": frame})
+    assert (inputs.replaced, replaced.replaced) == ((), ("plants/chemicals",))
+    assert run_key(scenario, inputs).sha256 == run_key(scenario, pickle.loads(pickle.dumps(inputs))).sha256
+    assert run_key(scenario, inputs).sha256 != run_key(scenario, replaced).sha256
+    assert run_key(scenario, replaced).sha256 == run_key(scenario, pickle.loads(pickle.dumps(replaced))).sha256
