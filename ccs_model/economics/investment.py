@@ -24,6 +24,7 @@ from ccs_model._typing import Floats, Ints
 Texts = npt.NDArray[np.object_]
 
 FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "outside -99 to 10,000 %"
+INCOME_FIRST = "income before any spending"
 # Search interval of the rate of return, as −ln(1 + r).
 _LOW, _HIGH = -np.log(101.0), -np.log(0.01)
 _HALVINGS = 60
@@ -45,7 +46,8 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     """Return the internal rate of return (or NaN) and FOUND (or the reason why there is none), one a plant.
 
     Flows with one change of sign have exactly one rate. With more changes, a rate is returned if the cumulative flow
-    changes sign once and does not end at 0, so that there is one positive rate (Norstrom 1972).
+    changes sign once and does not end at 0, so that there is one positive rate (Norstrom 1972). Flows that begin with
+    income are no investment: the rate at which their NPV is 0 is a cost of borrowing, and is not returned.
 
     References
     ----------
@@ -58,7 +60,10 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     is_norstrom = (changes > 1) & (_sign_changes(sums) == 1) & (np.abs(sums[:, -1]) > _flow_tolerance(flows))
     reason = np.full(len(flows), FOUND, dtype=object)
     reason[changes == 0] = NO_CHANGE
+    signs = _signs(flows)
+    first = np.take_along_axis(signs, np.argmax(signs != 0, axis=1)[:, None], axis=1)[:, 0]
     reason[(changes > 1) & ~is_norstrom] = SEVERAL
+    reason[(changes > 0) & (first > 0)] = INCOME_FIRST
     low = np.full(len(flows), _LOW)
     high = np.where(is_norstrom, 0.0, _HIGH)
     at_low = _sign_at(flows, low)
@@ -106,12 +111,15 @@ def _flow_tolerance(flows: Floats) -> Floats:
     return 1e-12 * np.abs(flows).sum(axis=1)
 
 
+def _signs(flows: Floats) -> Floats:
+    return np.sign(np.where(np.abs(flows) > _flow_tolerance(flows)[:, None], flows, 0.0))
+
+
 def _sign_changes(flows: Floats) -> Ints:
     """Changes of sign along each row, zeros left out."""
-    signs = np.sign(np.where(np.abs(flows) > _flow_tolerance(flows)[:, None], flows, 0.0))
     carried = np.zeros(len(flows))
     changes = np.zeros(len(flows), dtype=np.int64)
-    for column in signs.T:
+    for column in _signs(flows).T:
         changes += (column * carried) < 0
         carried = np.where(column != 0, column, carried)
     return changes

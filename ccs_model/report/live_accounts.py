@@ -116,11 +116,14 @@ def _working_rows(found: dict[str, Floats]) -> dict[str, Floats]:
         # Zeros take the sign before them.
         sign = pd.Series(np.where(np.abs(flows) > dust, np.sign(flows), np.nan)).ffill().fillna(0.0).to_numpy()
         turn = (np.r_[0.0, sign[:-1]] * sign < 0).astype(float)
+        # 1 if spending comes before income, as in an investment.
+        begins = np.array([float(turn.any() and sign[sign != 0][0] < 0)])
         made |= {f"dust_{name}": np.full(len(flows), dust), f"sign_{name}": sign, f"turn_{name}": turn}
+        made[f"sign_{name}_total"] = begins
     for name, flows in (("net", found["net_mn"]), ("project", project)):
         ends = float(abs(flows.sum()) > made[f"dust_{name}"][0])
         turns, of_sum = made[f"turn_{name}"].sum(), made[f"turn_{name}_sum"].sum()
-        is_unique = turns == 1 or (turns > 1 and of_sum == 1 and ends == 1)
+        is_unique = made[f"sign_{name}_total"][0] == 1 and (turns == 1 or (turns > 1 and of_sum == 1 and ends == 1))
         made |= {f"ends_{name}": np.full(len(flows), ends), f"ends_{name}_total": np.array([float(is_unique)])}
     made["begun"] = np.maximum.accumulate((project != 0).astype(float))
     for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):

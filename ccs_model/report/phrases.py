@@ -132,7 +132,7 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
             f"{mn('value_at_market_price_mn')}; net of resource cost {net:,.0f} million."
         )
     if totals.get("public_purse_account_mn") is not None:
-        found.append(_public_cost(totals, money))
+        found.append(_public_cost(totals, terms["discount_rate"], money))
     damages = terms["damages"]
     if damages is None:
         return found
@@ -158,19 +158,20 @@ def society(totals: Mapping[str, Any], currency: str, price_year: int, terms: Ma
     return found
 
 
-def _public_cost(totals: Mapping[str, Any], money: str) -> str:
+def _public_cost(totals: Mapping[str, Any], rate: float, money: str) -> str:
     """What the public purse pays, net of what it receives, and for which items."""
     names = ("purse_account_mn", "grants_mn", "carbon_mn", "paid_mn", "tax_mn")
     # Adding zero turns −0 into 0.
-    net, grants, carbon, paid, tax = (f"{round(-totals[f'public_{name}']) + 0.0:,.0f}" for name in names)
+    net, grants, carbon, paid, tax = (round(-totals[f"public_{name}"]) + 0.0 for name in names)
     per_t = totals["public_cost_per_t"]
     of_tonnes = "" if per_t is None else f", {round(per_t) + 0.0:,.0f} {money} per t avoided"
-    text = f"The net cost to the public purse is {net} million {money}{of_tonnes}"
-    if {grants, carbon, paid} == {"0"}:
+    text = f"The net cost to the public purse, discounted at {100 * rate:g} %, is {net:,.0f} million {money}{of_tonnes}"
+    if grants == carbon == paid == 0:
         return f"{text}: tax relief less tax paid."
+    taxed = f"tax relief less tax paid {tax:,.0f}" if tax >= 0 else f"less tax paid, net of relief, {-tax:,.0f}"
     return (
-        f"{text}: grants {grants}, carbon revenue of the owners {carbon}, payments per tonne {paid}, tax relief less "
-        f"tax paid {tax} million."
+        f"{text}: grants {grants:,.0f}, carbon revenue of the owners {carbon:,.0f}, payments per tonne {paid:,.0f}, "
+        f"{taxed} million."
     )
 
 

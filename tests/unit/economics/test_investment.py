@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ccs_model.economics.investment import (
     BEYOND_RANGE,
     FOUND,
+    INCOME_FIRST,
     NO_CHANGE,
     SEVERAL,
     break_even_price_per_t,
@@ -56,12 +57,14 @@ def test_irr_is_nan_with_a_reason_unless_it_is_unique_and_in_range() -> None:
             [-5, 10.5, 1, -8, 1],  # several
             [-100, 230, -132, 0, 0],  # 10 % and 20 %
             [-1, 1e6, 0, 0, 0],  # a hundred million per cent
+            [252, 96, 311, -71, 0],  # a loan to the owner
+            [0, 100, -230, 132, 0],
             [-100, 0, 0, 121, 0],
         ]
     )
-    assert reasons.tolist() == [NO_CHANGE] * 3 + [SEVERAL] * 2 + [BEYOND_RANGE, FOUND]
-    assert np.isnan(rates[:6]).all()
-    assert rates[6] == pytest.approx(1.21 ** (1 / 3) - 1)
+    assert reasons.tolist() == [NO_CHANGE] * 3 + [SEVERAL] * 2 + [BEYOND_RANGE] + [INCOME_FIRST] * 2 + [FOUND]
+    assert np.isnan(rates[:8]).all()
+    assert rates[8] == pytest.approx(1.21 ** (1 / 3) - 1)
 
 
 def test_irr_is_unique_with_reinvestment_in_a_later_year() -> None:

@@ -129,12 +129,16 @@ def test_net_cost_to_the_public_purse_lists_its_items() -> None:
     terms = {"discount_rate": 0.05, "damages": None}
     text = society(totals, "CNY", 2024, terms)[-1]
     assert text == (
-        "The net cost to the public purse is 876 million CNY 2024, 17,380 CNY 2024 per t avoided: grants 1,010, carbon "
-        "revenue of the owners 0, payments per tonne 0, tax relief less tax paid -134 million."
+        "The net cost to the public purse, discounted at 5 %, is 876 million CNY 2024, 17,380 CNY 2024 per t avoided: "
+        "grants 1,010, carbon revenue of the owners 0, payments per tonne 0, less tax paid, net of relief, 134 million."
     )
-    assert Language("zh").sentence(text).startswith("政府财政净支出为 876 百万元（2024年价），每吨净减排 17,380 元")
+    translated = Language("zh").sentence(text)
+    assert translated.startswith("按 5 % 折现，政府财政净支出为 876 百万元（2024年价），每吨净减排 17,380 元")
+    assert translated.endswith("扣除税款（已减税收减免）134 百万元。")
+    relieved = society({**totals, "public_tax_mn": -134.0}, "CNY", 2024, terms)[-1]
+    assert relieved.endswith("payments per tonne 0, tax relief less tax paid 134 million.")
     little = society({**totals, "public_purse_account_mn": 0.2, "public_cost_per_t": -0.2}, "CNY", 2024, terms)[-1]
-    assert "public purse is 0 million CNY 2024, 0 CNY 2024 per t avoided" in little
+    assert "public purse, discounted at 5 %, is 0 million CNY 2024, 0 CNY 2024 per t avoided" in little
     taxed = society({**totals, "public_grants_mn": 0.0, "public_purse_account_mn": 134.0}, "CNY", 2024, terms)[-1]
     assert taxed.endswith("is -134 million CNY 2024, 17,380 CNY 2024 per t avoided: tax relief less tax paid.")
     assert Language("zh").sentence(taxed).endswith("元（2024年价）：税收减免扣除税款。")
