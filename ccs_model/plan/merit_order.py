@@ -18,7 +18,7 @@ from ccs_model.errors import InputError
 from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.unused_inputs import sectors_without_rule
+from ccs_model.problem.unused_policy import sectors_without_rule
 
 # Levelised costs at prices of the last year. Three different figures:
 #

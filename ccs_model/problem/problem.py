@@ -24,6 +24,7 @@ from ccs_model.economics.investment import capital_recovery_share, discount_fact
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import unit_suffix, variant_suffix
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.problem.applied_calibration import AppliedFit
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
@@ -145,6 +146,11 @@ class Problem:
     def is_static(self) -> bool:
         """Whether the model covers one representative year with annualised capital."""
         return self.scenario.is_static
+
+    @property
+    def is_in_china(self) -> bool:
+        """Whether a plant is in China."""
+        return bool(are_in_china(self.zones).any())
 
     def capital_weight(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [item, start] the weight of 1 of capex in the objective, before salvage."""

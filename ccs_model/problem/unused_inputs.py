@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,13 @@ import pandas as pd
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS
-from ccs_model.inputs.geography import are_in_area, are_in_china, are_in_country, country_near
+from ccs_model.inputs.geography import are_in_area, are_in_country, country_near
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
 from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import named_place, place_of
+from ccs_model.problem.unused_policy import policy_notices
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.sections import CHINA_ETS
 from ccs_model.units import join_first_names
 
 _MOST_NAMED, _MOST_PLACES = 6, 20
@@ -34,8 +35,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
     changes = [future.changes for future in problem.scenario.futures.values()]
     return (
         *_technologies(problem),
-        *_funds(problem),
-        *_policy(problem),
+        *policy_notices(problem),
         *_targets(problem),
         *_budgets(problem),
         *_keys_of_other_kinds(problem),
@@ -71,9 +71,9 @@ def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
         ("calibration.ceiling", scenario.calibration.use != "none", "limits a calibrated plan; use is none"),
         ("risk.weight", bool(scenario.futures), "weighs the worst futures, of which there are none"),
     ):
-        if key in scenario.places and not has_effect and _value(scenario, key):
+        if key in scenario.places and not has_effect and attrgetter(key)(scenario):
             yield f"{named_place(scenario, key)} has no effect: it {why}"
-    if scenario.source_path is not None and "currency" not in scenario.places and not _is_in_china(problem):
+    if scenario.source_path is not None and "currency" not in scenario.places and not problem.is_in_china:
         yield f"currency is not given, so that amounts are in {scenario.currency}, though no plant is in China"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
@@ -92,13 +92,6 @@ def _closing_plants(problem: Problem) -> Iterator[str]:
         f"{place_of(problem.scenario, 'years')}: a representative year annualises capture over its whole life, also at "
         f"plants that close earlier (closing_year): {join_first_names(names, _MOST_NAMED)}"
     )
-
-
-def _value(scenario: Scenario, key: str) -> object:
-    found: object = scenario
-    for name in key.split("."):
-        found = getattr(found, name)
-    return found
 
 
 def _names_outside_problem(problem: Problem) -> Iterator[str]:
@@ -256,133 +249,6 @@ def _missing_option_reason(problem: Problem, technology: pd.Series) -> str:
     if there.loc[there["grade"] == grade, "plant"].isin(candidates).any():
         return "no heat source of capture.heat_sources serves the plants with its streams"
     return "the plants with its streams are not eligible"
-
-
-def _funds(problem: Problem) -> Iterator[str]:
-    paying = set(problem.accounts.allocations["fund"])
-    for name, fund in problem.scenario.funds.items():
-        place = place_of(problem.scenario, f"funds.{name}")
-        zero = next((key for key in ("ceiling_mn", "share_max") if getattr(fund, key) == 0), "")
-        if zero:
-            yield f"{place}: fund {name} can pay for nothing: its {zero} is 0"
-        elif name not in paying:
-            where = [text for text, names in (("sectors", fund.sectors), ("provinces", fund.provinces)) if names]
-            yield f"{place}: fund {name} can pay for nothing: no asset belongs to its {' and '.join(where)}"
-        if fund.passed_through_share and not _is_in_china(problem):
-            yield (
-                f"{place}: fund {name} takes its saving from the facility of the People's Bank of China, though no "
-                "plant is in China; leave out passed_through_share where that facility does not apply"
-            )
-
-
-_NO_ACCOUNTS = "has no effect in a representative year, which has neither owners' accounts nor a social account"
-
-
-def _policy(problem: Problem) -> Iterator[str]:
-    scenario, policy, accounts = problem.scenario, problem.scenario.policy, problem.accounts
-
-    def at(key: str) -> str:
-        return place_of(scenario, f"policy.{key}")
-
-    yield from _payments(problem)
-    if problem.objective == "min_cost" and not problem.is_static:
-        without = ["policy.carbon_price_per_t"] if accounts.credit_per_t.any() else []
-        budget = scenario.budget
-        # A grant enlarges every budget.
-        is_limited = budget.total_mn is not None or bool(budget.cumulative_mn or budget.by_province_mn)
-        without += [f"funds.{name}" for name, fund in scenario.funds.items() if fund.kind != "grant" or not is_limited]
-        for key in without:
-            yield (
-                f"{named_place(scenario, key)} affects the owners' accounts but not the plan: min_cost leaves it "
-                "out, and max_npv counts it"
-            )
-    if problem.is_static:
-        keys = ("carbon_price_per_t", "social_cost_series", "social_cost_of_carbon_per_t")
-        for key in keys:
-            if getattr(policy, key):
-                yield f"{named_place(scenario, f'policy.{key}')} {_NO_ACCOUNTS}"
-    elif policy.carbon_price_per_t and not policy.capture_deductible:
-        yield (
-            f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "
-            "policy.capture_deductible is false"
-        )
-    elif without := sectors_without_rule(problem):
-        yield (
-            f"{at('market')}: {policy.market} has no rule in policy/ets for {', '.join(without)}, whose plants earn "
-            "nothing from the carbon price; null prices all sectors in all years"
-        )
-    if accounts.credit_per_t.any() and policy.market == CHINA_ETS and not _is_in_china(problem):
-        yield (
-            f"{at('market')}: the sectors and years of the {CHINA_ETS} apply, though no plant is in China; null prices "
-            "all sectors in all years"
-        )
-    if policy.surplus_band_share is not None and not accounts.credit_per_t.any():
-        yield (
-            f"{named_place(scenario, 'policy.surplus_band_share')} limits tonnes sold on the carbon market, of which "
-            "there are none"
-        )
-
-
-def _payments(problem: Problem) -> Iterator[str]:
-    """Payments per tonne that are never made, and limits on them that have no effect."""
-    scenario, policy, accounts = problem.scenario, problem.scenario.policy, problem.accounts
-
-    def at(key: str) -> str:
-        return place_of(scenario, f"policy.{key}")
-
-    has_rate = bool(policy.paid_per_captured_t or policy.paid_per_avoided_t)
-    if has_rate and not (accounts.paid_per_captured_t + accounts.paid_per_avoided_t).any():
-        key = "paid_from" if policy.paid_from is not None else "paid_until"
-        yield f"{at(key)}: no payment per tonne is made, since its years are outside the horizon"
-    elif has_rate and not accounts.pays:
-        key = "paid_for_yr" if policy.paid_to_starts_until is None else "paid_to_starts_until"
-        yield f"{at(key)}: no payment per tonne is made, since no unit that it allows works in the years paid for"
-    elif has_rate and policy.paid_cap_mn == 0:
-        yield f"{at('paid_cap_mn')}: no payment per tonne is made, since the limit is 0"
-    elif has_rate and not problem.is_static:
-        yield from _payment_years(problem)
-    for key in ("paid_cap_mn", "paid_for_yr", "paid_to_starts_until"):
-        if getattr(policy, key) is None:
-            continue
-        place = named_place(scenario, f"policy.{key}")
-        if not has_rate:
-            yield f"{place} limits payments per tonne, of which there are none"
-        elif problem.is_static and key != "paid_cap_mn":
-            yield f"{place} has no effect in a representative year, in which no unit starts"
-    if not policy.paid_is_taxed and (problem.is_static or not has_rate):
-        why = _NO_ACCOUNTS if has_rate else "has no effect: there are no payments per tonne"
-        yield f"{named_place(scenario, 'policy.paid_is_taxed')} {why}"
-
-
-def sectors_without_rule(problem: Problem) -> list[str]:
-    """Return the sectors of plants that may be retrofitted and that earn nothing from the carbon price.
-
-    They have no rule of the market of `policy.market`. Without a price that owners earn there are none.
-    """
-    policy = problem.scenario.policy
-    earns = policy.carbon_price_per_t and policy.capture_deductible and not problem.is_static
-    if policy.market is None or not earns:
-        return []
-    rules = problem.inputs["policy/ets"]
-    covered = rules.loc[rules["market"] == policy.market, "sector"]
-    candidates = problem.plants["plant"].isin(problem.routes["plant"])
-    return sorted({*problem.plants.loc[candidates, "sector"]} - {*covered})
-
-
-def _payment_years(problem: Problem) -> Iterator[str]:
-    """Payments per tonne that begin or end within a period."""
-    policy, edges = problem.scenario.policy, {*problem.years, problem.horizon_end}
-    for key, year in (("paid_from", policy.paid_from), ("paid_until", policy.paid_until)):
-        border = None if year is None else year + (key == "paid_until")
-        if border is not None and problem.years[0] < border < problem.horizon_end and border not in edges:
-            yield (
-                f"{place_of(problem.scenario, f'policy.{key}')}: {key} {year} lies within a period; its tonnes are "
-                "spread evenly over its years, also over those before operation, and are paid accordingly"
-            )
-
-
-def _is_in_china(problem: Problem) -> bool:
-    return bool(are_in_china(pd.Series(problem.zones)).any())
 
 
 def _targets(problem: Problem) -> Iterator[str]:

@@ -94,9 +94,16 @@ class Policy(Section):
             what = "the social cost of carbon is given twice, as a series and by year"
             raise_findings([Finding(("social_cost_series",), what, "keep one", other=("social_cost_of_carbon_per_t",))])
         if self.paid_from is not None and self.paid_until is not None and self.paid_until < self.paid_from:
-            what = f"expected a year from {self.paid_from} on, got {self.paid_until}"
-            raise_findings([Finding(("paid_until",), what, other=("paid_from",))])
+            what = f"{self.paid_until} is before the first year paid, {self.paid_from},"
+            hint = f"expected {self.paid_from} or later"
+            raise_findings([Finding(("paid_until",), what, hint, other=("paid_from",))])
         return self
+
+
+_OF_LOANS = {
+    "interest_rate": "interest", "nominal_interest_rate": "interest", "passed_through_share": "interest",
+    "term_yr": "term",
+}  # fmt: skip
 
 
 class Fund(Section):
@@ -126,12 +133,14 @@ class Fund(Section):
     def _one_rate(self) -> Fund:
         both = self.interest_rate is not None and self.nominal_interest_rate is not None
         none = self.interest_rate is None and self.nominal_interest_rate is None
-        if self.kind == "grant" and not none:
-            key = "interest_rate" if self.interest_rate is not None else "nominal_interest_rate"
-            raise_findings([Finding((key,), "a grant has no interest", "remove the key")])
+        if self.kind == "grant":
+            # A resolved scenario holds every default.
+            given = [key for key in _OF_LOANS if getattr(self, key) != type(self).model_fields[key].default]
+            raise_findings(Finding((key,), f"a grant has no {_OF_LOANS[key]}", "remove the key") for key in given)
         if both:
-            what = "the interest rate is given twice, real and nominal"
-            raise_findings([Finding(("nominal_interest_rate",), what, "keep one", other=("interest_rate",))])
+            what = "a nominal interest rate beside the real one"
+            hint = "keep one; null removes an inherited key"
+            raise_findings([Finding(("nominal_interest_rate",), what, hint, other=("interest_rate",))])
         if self.passed_through_share is not None and self.nominal_interest_rate is None:
             what = "the facility lowers a nominal interest rate"
             raise_findings([Finding(("passed_through_share",), what, "give 'nominal_interest_rate:'")])

@@ -38,8 +38,11 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     name = path[-1]
     if spelt := half_width_text(name):
         return "unknown key", f"write {shown_text(spelt)} with half-width punctuation"
-    near = _similar_word(name, siblings)
-    if name in homes:
+    # A key without its unit, or with its words in another order, is not one of another section.
+    words = sorted(name.split("_"))
+    meant = next((each for each in siblings if each.startswith(f"{name}_") or sorted(each.split("_")) == words), "")
+    near = meant or _similar_word(name, siblings)
+    if name in homes and not meant:
         home = homes[name].rpartition(".")[0]
         return "unknown key", f"'{name}' belongs {f'under {home!r}' if home else 'at the top level'}"
     if "intensity" in name and level == ("targets",):
@@ -59,7 +62,9 @@ def half_width_text(text: str) -> str:
 
 def nearest_word(given: object, allowed: Iterable[str]) -> str:
     """Hint that names the allowed word most similar to the given one, or ""."""
-    near = _similar_word(given, allowed) if isinstance(given, str) else ""
+    if not isinstance(given, str):
+        return ""
+    near = _similar_word(given, allowed) or next((each for each in allowed if each in given.casefold().split()), "")
     return f"did you mean '{near}'?" if near else ""
 
 
@@ -381,7 +386,7 @@ def _message_and_hint(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...
 def _share_hint(path: KeyPath, kind: str, given: float) -> str:
     """Hint for a share or rate above its bound: most likely a percentage."""
     names = [str(each) for each in path if not str(each).isdigit()]  # a share by year
-    is_share = bool(names) and names[-1].endswith(("_share", "_share_max", "_rate", "mip_gap"))
+    is_share = bool(names) and names[-1].endswith(("_share", "share_max", "_rate", "mip_gap"))
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 < given <= 100 else ""
 
 
@@ -389,6 +394,10 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
         return f"give it by year: {{2026: {shown_text(given)}}}"
+    if kind == "dict_type" and isinstance(given, list | tuple) and str(path[-1]).endswith(_BY_YEAR):
+        return "give it by year: {2026: 100, 2030: 200}"
+    if kind == "dict_type" and isinstance(given, list | tuple) and path[-1] == "funds":
+        return "give each fund under its name: {green bond: {kind: bond, interest_rate: 0.03}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):
         is_money = any(str(each).endswith("_mn") for each in path)
         return (is_money and _money_hint(given)) or number_hint(given, kind == "int_type")

@@ -14,7 +14,8 @@ import pytest
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import Source
 from ccs_model.problem import Problem
-from ccs_model.problem.unused_inputs import input_warnings, plant_notices, sectors_without_rule, unused_inputs
+from ccs_model.problem.unused_inputs import input_warnings, plant_notices, unused_inputs
+from ccs_model.problem.unused_policy import sectors_without_rule
 from ccs_model.scenario import read_scenario
 from tests.hand_network import LINKS, PLANTS, SITES
 
@@ -223,8 +224,9 @@ def test_china_ets_is_reported_if_no_plant_is_in_china(
 ) -> None:
     priced = {"policy.carbon_price_per_t": {2026: 100.0}, "policy.capture_deductible": True}
     earning = replace(staged.accounts, credit_per_t=np.ones_like(staged.accounts.credit_per_t))
-    assert warnings_of("staged", priced, accounts=earning) == ()
-    (found,) = warnings_of("staged", priced, accounts=earning, zones=("India",))
+    (entry,) = warnings_of("staged", priced, accounts=earning)
+    assert "the sector chemicals enters the market in 2027" in entry
+    _, found = warnings_of("staged", priced, accounts=earning, zones=("India",))
     assert "the sectors and years of the China ETS apply, though no plant is in China" in found
     assert warnings_of("staged", {**priced, "policy.market": None}, accounts=earning, zones=("India",)) == ()
 

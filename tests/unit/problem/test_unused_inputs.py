@@ -41,7 +41,13 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ),
         (PRICE, "policy.carbon_price_per_t: the carbon price earns the owners nothing"),
         (
-            {**PRICE, "objective": "min_cost", "policy.capture_deductible": True, "targets.captured_ktpa": 100},
+            {
+                **PRICE,
+                "objective": "min_cost",
+                "policy.capture_deductible": True,
+                "targets.captured_ktpa": 100,
+                "policy.market": None,
+            },
             "policy.carbon_price_per_t affects the owners' accounts but not the plan",
         ),
         (
@@ -73,6 +79,18 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             {"years": "static", "policy.carbon_price_per_t": {2024: 500.0}, "policy.capture_deductible": True},
             "policy.carbon_price_per_t has no effect in a representative year",
         ),
+        (
+            {**PRICE, "policy.capture_deductible": True},
+            "policy.market: the sector chemicals enters the market in 2027, within a period",
+        ),
+        (
+            {"policy.carbon_price_per_t": {2060: 500.0}, "policy.capture_deductible": True, "policy.market": None},
+            "no year of the price lies in the horizon, 2026 to 2035, where the price of 2060 holds",
+        ),
+        (
+            {"funds": {"gift": GIFT, "Gift ": GIFT}},
+            "funds.gift: funds 'Gift ' and 'gift' are two funds, though their names differ in spelling only",
+        ),
         ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share limits tonnes sold"),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
@@ -87,6 +105,7 @@ def test_value_without_effect_is_reported(problem_of: Callable[..., Problem], ch
 def test_values_with_an_effect_are_not_reported(problem_of: Callable[..., Problem]) -> None:
     used: Changes = {
         **PRICE,
+        "policy.market": None,
         "policy.capture_deductible": True,
         "policy.surplus_band_share": 0.5,
         "policy.paid_per_avoided_t": 50.0,

@@ -16,7 +16,7 @@ from ccs_model.scenario import Scenario
     [
         (
             {"policy.paid_from": 2030, "policy.paid_until": 2028},
-            "policy.paid_until: expected a year from 2030 on, got 2028",
+            "policy.paid_until: 2028 is before the first year paid, 2030, at policy.paid_from",
         ),
         (
             {"funds": {"bank": {"kind": "loan"}}},
@@ -33,8 +33,19 @@ from ccs_model.scenario import Scenario
         ),
         (
             {"funds": {"bank": {"interest_rate": 0.02, "nominal_interest_rate": 0.04}}},
-            "funds.bank.nominal_interest_rate: the interest rate is given twice, real and nominal at funds.",
+            "funds.bank.nominal_interest_rate: a nominal interest rate beside the real one at funds.",
         ),
+        (
+            {"funds": {"gift": {"kind": "grant", "passed_through_share": 0.5}}},
+            "funds.gift.passed_through_share: a grant has no interest",
+        ),
+        ({"funds": {"gift": {"kind": "grant", "term_yr": 5}}}, "funds.gift.term_yr: a grant has no term"),
+        ({"funds": {"gift": {"kind": "grant", "ceiling": 5}}}, "did you mean 'ceiling_mn'?"),
+        ({"funds": {"gift": {"kind": "grant", "max_share": 0.5}}}, "did you mean 'share_max'?"),
+        ({"funds": {"gift": {"kind": "grant", "share_max": 30}}}, "did you mean 0.3?"),
+        ({"funds": {"gift": {"kind": "green bond", "interest_rate": 0.02}}}, "did you mean 'bond'?"),
+        ({"funds": [{"kind": "grant"}]}, "give each fund under its name"),
+        ({"policy.carbon_price_per_t": [100, 200]}, "give it by year"),
         (
             {"funds": {"bank": {"interest_rate": 0.02, "passed_through_share": 0.5}}},
             "funds.bank.passed_through_share: the facility lowers a nominal interest rate",
