@@ -161,8 +161,8 @@ def _price_years(problem: Problem) -> Iterator[str]:
     candidates = set(problem.plants.loc[problem.plants["plant"].isin(problem.routes["plant"]), "sector"])
     for sector, first in rules.groupby("sector")["first_year"].min().items():
         if sector in candidates and problem.years[0] < first < problem.horizon_end and first not in edges:
+            place = named_place(problem.scenario, "policy.market")
             yield (
-                f"{named_place(problem.scenario, 'policy.market')}: the sector {sector} enters the market in {first:.0f}, within "
-                "a period; its tonnes are spread evenly over the years of the period, and those before the entry earn "
-                "nothing"
+                f"{place}: the sector {sector} enters the market in {first:.0f}, within a period; its tonnes are spread "
+                "evenly over the years of the period, and those before the entry earn nothing"
             )
