@@ -45,12 +45,7 @@ SAME, INFEASIBLE = "solved in both", "infeasible in both"
 STEP = 11  # from case to case in the list of kinds
 YEARS: tuple[str | tuple[int, ...], ...] = ("static", (2026, 2031), (2026, 2029, 2036))
 KINDS = tuple(
-    itertools.product(
-        (False, True),
-        ("min_cost", "max_abatement", "max_npv", "max_net_benefit"),
-        (True, False),
-        YEARS,
-    )
+    itertools.product((False, True), ("min_cost", "max_abatement", "max_npv", "max_net_benefit"), (True, False), YEARS)
 )
 # The money and place of every row.
 _ROW = MappingProxyType({"currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"})

@@ -67,12 +67,7 @@ def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
     """Solve the LP of generated plants, from the matrix on: structure, sample, sifting, proof."""
     matrix = linear(made_program(n_plants, n_periods=n_periods, seed=seed))
     began = time.process_time()
-    found = solve_by_groups(
-        matrix,
-        SolverOptions(gap_share=0.0, threads=1),
-        deadline=now() + PEER_S,
-        stage="bench",
-    )
+    found = solve_by_groups(matrix, SolverOptions(gap_share=0.0, threads=1), deadline=now() + PEER_S, stage="bench")
     cpu_s = time.process_time() - began
     if found is None:
         return Reached(cpu_s, np.nan, np.nan, _peak_gb())

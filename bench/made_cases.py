@@ -80,12 +80,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
     references = pd.DataFrame(
         [{"reference": "MADE", "citation": "Made up", "where": "", "licence": "none", "use": "measuring speed"}]
     )
-    tables = {
-        "plants/sources": sources,
-        "storage/sites": sites,
-        "transport/trends": trends,
-        "references": references,
-    }
+    tables = {"plants/sources": sources, "storage/sites": sites, "transport/trends": trends, "references": references}
     for name, table in tables.items():
         path = folder / "data" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)

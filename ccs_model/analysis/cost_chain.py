@@ -27,6 +27,7 @@ from ccs_model.engineering.streams import product_output_ktpa, product_unit
 from ccs_model.plan.citations import Citation, Citations, Cited
 from ccs_model.plan.merit_order import PARTS, STORAGE_PARTS, TRANSPORT_PARTS, best_options, with_prices
 from ccs_model.plan.money import base_costs_per_t
+from ccs_model.plan.plan_json import number_or_none
 from ccs_model.problem import Problem
 
 
@@ -222,8 +223,8 @@ def _plant_lines(problem: Problem, citations: Citations, row: pd.Series) -> tupl
         line("product_unit", "unit of the product", product_unit(problem.inputs, str(row["product"]))),
         line("status", "status", str(row["status"]), of_plant),
         line("capacity_ktpa", "capacity", float(row["capacity_ktpa"]), of_plant),
-        line("utilisation_share", "utilisation", _number_or_none(share), used),
-        line("output_ktpa", "output", _number_or_none(output), how="capacity × utilisation"),
+        line("utilisation_share", "utilisation", number_or_none(share), used),
+        line("output_ktpa", "output", number_or_none(output), how="capacity × utilisation"),
         line("baseline_ktpa", "emits", float(row["baseline_ktpa"]), how="sum of its streams"),
         line("capturable_ktpa", "of which capturable", float(row["capturable_ktpa"])),
     )
@@ -235,7 +236,7 @@ def _streams(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Li
         cited = tuple(dict.fromkeys((*citations.tonnes(row, stream.stream), *citations.gas(row, stream.stream))))
         values = (
             float(stream.co2_ktpa),
-            _number_or_none(stream.co2_share),
+            number_or_none(stream.co2_share),
             str(stream.grade),
             float(stream.lasting_share),
         )
@@ -260,7 +261,7 @@ def _lines(
         lines.append(Line(section, name, label, tuple(values), cited, how))
 
     def numbers(name: str) -> list[Value]:
-        return [_number_or_none(unit.number(name)) for unit in units]
+        return [number_or_none(unit.number(name)) for unit in units]
 
     add("unit", "technology", "technology", [unit.text("technology") for unit in units], of_technology)
     add("unit", "year", "starts in", [str(unit.year) if unit.year is not None else "–" for unit in units], nothing)
@@ -328,7 +329,7 @@ def _add_product_costs(problem: Problem, citations: Citations, row: pd.Series, u
     output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
     # A plant makes no product after its retrofit has ended.
     per_product: list[Value] = [
-        None if unit.text("basis") else _number_or_none(float(cost_per_t(unit.number("cost_mn_pa"), output)))
+        None if unit.text("basis") else number_or_none(float(cost_per_t(unit.number("cost_mn_pa"), output)))
         for unit in units
     ]
     how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"
@@ -388,7 +389,7 @@ def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
         ("transport_per_t", "transport", of_pipe, "per t captured"),
         ("storage_per_t", "storage", of_site, "per t captured"),
     ):
-        add("to the site", name, label, [_number_or_none(unit.number(name)) for unit in units], cited, how)
+        add("to the site", name, label, [number_or_none(unit.number(name)) for unit in units], cited, how)
 
 
 def power_parts(problem: Problem, grid: str) -> dict[str, float]:
@@ -398,8 +399,3 @@ def power_parts(problem: Problem, grid: str) -> dict[str, float]:
         return {}
     last = problem.calendar[-1]
     return {name: float(np.interp(last, rows["year"], rows[name])) for name in POWER_PARTS}
-
-
-def _number_or_none(value: Any) -> float | None:
-    """The number; None if unknown."""
-    return None if value is None or not np.isfinite(value) else float(value)

@@ -35,7 +35,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COLUMNS, Frontier, Plan
-from ccs_model.plan.plan_json import to_plain_values
+from ccs_model.plan.plan_json import number_or_none, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import links_table, retrofits_table
 from ccs_model.problem import Problem, build_problem
@@ -331,10 +331,10 @@ def _points_of(
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
             "n_plants_retrofitted": len(fitted),
             "objective": value,
-            "bound": _number_or_none(bound + 0.0),
-            "gap_share": _number_or_none(gap_share(bound, value)),
-            "all_links_bound": _number_or_none(budget_point.all_links_bound + 0.0),
-            "all_links_gap_share": _number_or_none(gap_share(budget_point.all_links_bound, value)),
+            "bound": number_or_none(bound + 0.0),
+            "gap_share": number_or_none(gap_share(bound, value)),
+            "all_links_bound": number_or_none(budget_point.all_links_bound + 0.0),
+            "all_links_gap_share": number_or_none(gap_share(budget_point.all_links_bound, value)),
             "status": plan_status(
                 gap_share(budget_point.all_links_bound, value), gap_share(bound, value), problem.scenario.solver.mip_gap
             ),
@@ -354,11 +354,7 @@ def _points_of(
         moves += moved
         pictures.append(_point_map(budget_point.budget_mn, point, retrofits, fitted))
         before = fitted
-    return (
-        pd.DataFrame(rows, columns=POINT_COLUMNS),
-        pd.DataFrame(moves, columns=MOVE_COLUMNS),
-        tuple(pictures),
-    )
+    return (pd.DataFrame(rows, columns=POINT_COLUMNS), pd.DataFrame(moves, columns=MOVE_COLUMNS), tuple(pictures))
 
 
 def _moved_plants(budget_mn: float, before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Row]:
@@ -371,11 +367,6 @@ def _moved_plants(budget_mn: float, before: Mapping[str, Row], after: Mapping[st
 
 def _names(moved: Sequence[Row], change: str) -> str:
     return "; ".join(str(row["name"]) for row in moved if row["change"] == change)
-
-
-def _number_or_none(number: float) -> float | None:
-    """The number; None where a limit came before it was found."""
-    return number if np.isfinite(number) else None
 
 
 def _uncertain_amount(row: Row, name: str) -> float:

@@ -153,10 +153,7 @@ class StochasticPlan(AnalysisResult):
 
 
 def stochastic(
-    scenario: ScenarioLike,
-    *,
-    allow_outside: bool = False,
-    on_progress: MessageCallback | None = None,
+    scenario: ScenarioLike, *, allow_outside: bool = False, on_progress: MessageCallback | None = None
 ) -> StochasticPlan:
     """Optimise a scenario over its futures in two stages.
 

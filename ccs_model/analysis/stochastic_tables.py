@@ -159,10 +159,7 @@ def futures_table(
 
 
 def plants_table(
-    futures: Sequence[SolvedFuture],
-    points: Sequence[Point],
-    mean: Sequence[Valuation] | None,
-    years: Sequence[int],
+    futures: Sequence[SolvedFuture], points: Sequence[Point], mean: Sequence[Valuation] | None, years: Sequence[int]
 ) -> pd.DataFrame:
     """PLANT_COLUMNS of each plant and first-stage year of its retrofit, and which other plans retrofit it then."""
     first = futures[0].problem

@@ -262,12 +262,7 @@ class _Cases:
 
     @classmethod
     def of(
-        cls,
-        scenario: ScenarioLike,
-        variations: tuple[Changes, ...],
-        *,
-        workbooks: bool,
-        allow_outside: bool,
+        cls, scenario: ScenarioLike, variations: tuple[Changes, ...], *, workbooks: bool, allow_outside: bool
     ) -> _Cases:
         if not variations:
             raise InputError([Issue("changes", "the sweep has no scenario")])

@@ -11,16 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.atomic_files import write_atomic
-from ccs_model.errors import (
-    BAD_INPUT,
-    BUG,
-    CHECK_FAILED,
-    DONE,
-    FILE_TROUBLE,
-    INFEASIBLE,
-    LIMIT_REACHED,
-    NO_PLAN,
-)
+from ccs_model.errors import BAD_INPUT, BUG, CHECK_FAILED, DONE, FILE_TROUBLE, INFEASIBLE, LIMIT_REACHED, NO_PLAN
 from ccs_model.plan.plan import with_units
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.runs.run_list import SWEEP_WARNINGS

@@ -33,14 +33,7 @@ from ccs_model.cli.command_options import (
 )
 from ccs_model.cli.series_texts import frontier_text, sweep_text, sweep_warning_texts
 from ccs_model.cli.terminal import ProgressLine, print_json, show_warnings
-from ccs_model.errors import (
-    DONE,
-    LIMIT_REACHED,
-    FileError,
-    InputError,
-    MissingExtraError,
-    NoPlanInRunError,
-)
+from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InputError, MissingExtraError, NoPlanInRunError
 from ccs_model.runs.run_list import document_of
 
 if TYPE_CHECKING:

@@ -336,12 +336,7 @@ def overlaps_window(
 
 
 def is_near_relining(
-    relined: npt.ArrayLike,
-    starts: npt.ArrayLike,
-    n_years: npt.ArrayLike,
-    *,
-    campaign_yr: float,
-    window_yr: float,
+    relined: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike, *, campaign_yr: float, window_yr: float
 ) -> Mask:
     """Return [furnace, period] whether a year of the period lies within `window_yr` of an expected relining.
 

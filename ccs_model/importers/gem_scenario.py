@@ -29,9 +29,7 @@ _NEEDS = {
     "storage/sites": "the storage sites within range; the shipped sites are in China",
 }
 # Tables whose shipped default row is for China.
-_ADVISED = {
-    "streams/utilisation": "utilisation by province and product; without rows, the averages of China apply",
-}
+_ADVISED = {"streams/utilisation": "utilisation by province and product; without rows, the averages of China apply"}
 _EURO = frozenset(
     (
         "Austria", "Belgium", "Croatia", "Estonia", "Finland", "France", "Germany", "Greece", "Ireland", "Italy",

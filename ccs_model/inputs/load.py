@@ -169,11 +169,7 @@ def load_inputs(
 
 
 def load_tables(
-    own: OwnTables | None,
-    *,
-    folder: Path | None = None,
-    allow_outside: bool = False,
-    found: list[Issue] | None = None,
+    own: OwnTables | None, *, folder: Path | None = None, allow_outside: bool = False, found: list[Issue] | None = None
 ) -> Inputs:
     """As load_inputs, for a scenario that may have errors.
 

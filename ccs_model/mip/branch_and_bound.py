@@ -41,12 +41,7 @@ class MipOutcome:
 
 
 def solve_mip(
-    highs: Highs,
-    *,
-    deadline: float,
-    stage: str,
-    start: Floats | None = None,
-    may_move: Mask | None = None,
+    highs: Highs, *, deadline: float, stage: str, start: Floats | None = None, may_move: Mask | None = None
 ) -> MipOutcome:
     """Solve the model in `highs` as a MILP, its relaxation first.
 

@@ -137,13 +137,7 @@ class Anchors:
     scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1, until=0.6, restrict=True)
 
     def run(
-        self,
-        model: SweepModel,
-        connections: Connections,
-        limits: Sequence[float],
-        *,
-        with_arcs: bool,
-        effort: float,
+        self, model: SweepModel, connections: Connections, limits: Sequence[float], *, with_arcs: bool, effort: float
     ) -> Anchor | None:
         """Return cuts and arc groups at the first limit and lines at all; None where the relaxation has no optimum.
 

@@ -144,11 +144,11 @@ class Pool:
     `planned` is the optimum of the matrix that the pool is made from.
     """
 
-    def __init__(self, planned: Matrix, pricing: Pricing, *, seed: int = 0) -> None:
+    def __init__(self, planned: Matrix, pricing: Pricing) -> None:
         self._pricing, self._shape = pricing, planned.rows.shape
         entries = np.arange(1, planned.rows.nnz + 1)
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
-        self._warm = WarmStartedLp(seed)
+        self._warm = WarmStartedLp()
         self._starts: list[_Start] = []
         self._last: _Start | None = None
         self._needed = np.zeros(self._shape[1], dtype=bool)
@@ -310,11 +310,11 @@ class GroupPricing:
 class LayerPricing:
     """Pricing of all other models, by layers of variable-upper-bound rows (`layered_pricing`)."""
 
-    def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
+    def __init__(self, planned: Matrix) -> None:
         self._layers = Layers(planned)
         self._sign = planned.sign
         # The LP over all columns, solved once, gives the first pool.
-        warm = WarmStartedLp(seed)
+        warm = WarmStartedLp()
         found = warm.solve(planned)
         self._first = np.ones(len(planned.lower), dtype=bool)
         if found.is_optimal:
@@ -353,12 +353,12 @@ class LayerPricing:
         return layers.mark_columns_below(matrix, solved.row_dual, built, self._sign) | layers.always_inside
 
 
-def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
+def pool_of(planned: Matrix) -> Pool:
     """Return a pool for LPs of the pattern of a matrix."""
     shape = shape_of(planned)
     if isinstance(shape, str) or shape.must.any():
-        return Pool(planned, LayerPricing(planned, seed=seed), seed=seed)
-    return Pool(planned, GroupPricing(planned, shape), seed=seed)
+        return Pool(planned, LayerPricing(planned))
+    return Pool(planned, GroupPricing(planned, shape))
 
 
 def _best_choices(shape: Shape, worth: Floats) -> Ints:

@@ -112,12 +112,7 @@ def solve_by_groups(
 
 
 def solve_program(
-    highs: Highs,
-    *,
-    deadline: float,
-    stage: str,
-    start: Floats | None = None,
-    max_restricted_milps: int | None = None,
+    highs: Highs, *, deadline: float, stage: str, start: Floats | None = None, max_restricted_milps: int | None = None
 ) -> MipOutcome:
     """Solve the model in `highs` by groups if its shape allows it, else by kernel search (`solve_mip`)."""
     matrix = replace(highs.matrix, lower=highs.lower, upper=highs.upper)

@@ -49,19 +49,14 @@ _OTHER_WAYS = ({"presolve": "off"}, {"presolve": "off", "solver": "ipm", "run_cr
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
 _KINDS = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+_LIMITS = (
+    _STATUS.kTimeLimit, _STATUS.kIterationLimit, _STATUS.kSolutionLimit, _STATUS.kMemoryLimit, _STATUS.kInterrupt,
+    _STATUS.kObjectiveBound, _STATUS.kObjectiveTarget,
+)  # fmt: skip
 _NAMES: dict[highspy.HighsModelStatus, Status] = {
-    _STATUS.kOptimal: "optimal",
-    _STATUS.kInfeasible: "infeasible",
-    _STATUS.kUnboundedOrInfeasible: "infeasible",
-    _STATUS.kUnbounded: "unbounded",
-    _STATUS.kTimeLimit: "limit",
-    _STATUS.kIterationLimit: "limit",
-    _STATUS.kSolutionLimit: "limit",
-    _STATUS.kMemoryLimit: "limit",
-    _STATUS.kInterrupt: "limit",
-    _STATUS.kObjectiveBound: "limit",
-    _STATUS.kObjectiveTarget: "limit",
-}
+    _STATUS.kOptimal: "optimal", _STATUS.kInfeasible: "infeasible", _STATUS.kUnboundedOrInfeasible: "infeasible",
+    _STATUS.kUnbounded: "unbounded", **dict.fromkeys(_LIMITS, "limit"),
+}  # fmt: skip
 _ANSWERS = {*_NAMES, _STATUS.kModelEmpty}
 
 
@@ -191,8 +186,8 @@ class Highs:
         if self._is_mip:
             lp.integrality_ = [_KINDS[int(integer)] for integer in matrix.is_integer]
         self._raise_on_error(self._highs.passModel(lp))
-        self._checks, self._most_checks, self._is_cancelled = 0, _NO_LIMIT, False
-        self._error: BaseException | None = None
+        self._checks, self._most_checks = 0, _NO_LIMIT
+        self._is_cancelled, self._error = False, None  # type: bool, BaseException | None
         self._highs.cbSimplexInterrupt.subscribe(self._stop_if_cancelled)
         self._highs.cbIpmInterrupt.subscribe(self._stop_if_cancelled)
         self._highs.cbMipInterrupt.subscribe(self._check)

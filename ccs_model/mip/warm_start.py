@@ -74,13 +74,12 @@ Basis = tuple[States, States]
 class WarmStartedLp:
     """One HiGHS instance for continuous matrices."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self) -> None:
         self._living: Any = None
 
-    def __reduce__(self) -> tuple[type[WarmStartedLp], tuple[int]]:
+    def __reduce__(self) -> tuple[type[WarmStartedLp], tuple[()]]:
         """Pickle as a new instance, since no result depends on its state."""
-        return WarmStartedLp, (self.seed,)
+        return WarmStartedLp, ()
 
     def release_highs(self) -> None:
         """Release the HiGHS instance until the next solve, so that other solves may use another number of threads."""
@@ -93,7 +92,7 @@ class WarmStartedLp:
             for name, value in (
                 ("output_flag", False),
                 ("threads", 1),
-                ("random_seed", self.seed),
+                ("random_seed", 0),
                 ("primal_feasibility_tolerance", _TOLERANCE),
                 ("dual_feasibility_tolerance", _TOLERANCE),
             ):

@@ -27,10 +27,7 @@ from ccs_model.scenario.fields import HOME
 
 # Prefix of the stream of a single furnace.
 _OF_FURNACE = "hot_stoves "
-_STEEL_FACTORS = {
-    "electric_arc_furnace": "eaf_steel_t_per_t",
-    "direct_reduction": "dri_iron_t_per_t",
-}
+_STEEL_FACTORS = {"electric_arc_furnace": "eaf_steel_t_per_t", "direct_reduction": "dri_iron_t_per_t"}
 _PROCESS_STREAMS = ("product_vent", "tail_gas")
 
 # The group that each quality counts in.

@@ -344,8 +344,8 @@ def shapley(size: Floats, cost: Cost, total: float) -> tuple[Floats, Floats]:
     np.put_along_axis(by_user, orders, added, axis=1)
     value = by_user.mean(axis=0)
     whole = float(value.sum())
-    scale = total / whole if whole > 0 else 0.0
     if whole <= 0:
         return np.full(n, total / n), np.zeros(n)
+    scale = total / whole
     error = by_user.std(axis=0, ddof=1) / math.sqrt(len(orders)) if n > EXACT_USERS else np.zeros(n)
     return value * scale, np.asarray(error * scale)

@@ -262,9 +262,9 @@ class Split:
         """Return [plant, …]; unused shared assets are split over all plants."""
         problem = self.point.problem
         if variable in (BUILD, CAPTURED):
-            return self._sum_by_plant(problem.routes["plant"], amount)
+            return sum_by_name(self.plants, problem.routes["plant"], amount)
         if variable == CREDITED:
-            return self._sum_by_plant(pd.Series(problem.axes[variable]), amount)
+            return sum_by_name(self.plants, pd.Series(problem.axes[variable]), amount)
         if variable == PAID:
             return self._split_in_proportion(self._entitlements, amount[0])
         if variable == SPEND:
@@ -273,9 +273,6 @@ class Split:
                 start=np.zeros((len(self.plants), amount.shape[1])),
             )
         return self._split_shared_assets(variable, amount)
-
-    def _sum_by_plant(self, names: pd.Series, amount: Floats) -> Floats:
-        return sum_by_name(self.plants, names, amount)
 
     def _period_at(self, n_columns: int) -> Ints:
         """Position of each column's period; the end of the horizon belongs to the last."""
@@ -304,7 +301,7 @@ class Split:
             for y in range(len(problem.years)):
                 share = normalise_rows(use[:, :, y], always)
                 split[:, period == y] = share.T @ of_assets[:, period == y]
-        return self._sum_by_plant(problem.routes["plant"].iloc[sharing.routes], split)
+        return sum_by_name(self.plants, problem.routes["plant"].iloc[sharing.routes], split)
 
     def _split_in_proportion(self, basis: Floats, amount: Floats) -> Floats:
         """[plant, …] of an amount [period] or [calendar + 1], by `basis` [plant, period]."""

@@ -224,7 +224,8 @@ class Owners:
         break_even_carbon_price_per_t and contract_strike_per_t (per tonne of on-site abatement, after tax; the contract
         runs for contract_yr from the first year of operation, in other years tonnes earn the carbon revenue of the
         account), standalone_npv_mn (without the tax saving on other profits of the owner: losses are carried forward;
-        `all` is the sum of the plants), hurdle_npv_mn (after grants, before tax and loans, at the required return of the sector).
+        `all` is the sum of the plants), hurdle_npv_mn (after grants, before tax and loans, at the required return of
+        the sector).
         Missing figures are NaN; two columns give the reason for a missing rate of return.
         """
         names = [*self.split.plants, "all"]
@@ -316,7 +317,7 @@ class Owners:
 
 def _minimum_cover(cover: Floats) -> Floats:
     """[plant] minimum cover ratio over the years; NaN without debt."""
-    return np.where(np.isnan(cover).all(axis=1), np.nan, np.nanmin(np.where(np.isnan(cover), np.inf, cover), axis=1))
+    return pd.DataFrame(cover).min(axis=1).to_numpy()
 
 
 def _with_sum(amount: Floats) -> Floats:

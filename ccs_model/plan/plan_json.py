@@ -121,6 +121,11 @@ def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
+def number_or_none(value: Any) -> float | None:
+    """A number; None if it is unknown or was not found."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
 def to_plain_values(value: Any) -> Any:
     """numpy's scalars as Python's, NaN as None and −0 as 0, all the way down."""
     if isinstance(value, dict):

@@ -443,8 +443,7 @@ def _apply_quotes(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, leve
         if link not in known and link in between
     )
     quoted = table.assign(
-        line=table["link"] + " | " + table["pipe"],
-        **{name: level.column(table, name) for name in _QUOTED},
+        line=table["link"] + " | " + table["pipe"], **{name: level.column(table, name) for name in _QUOTED}
     ).set_index("line")
     return lines.assign(**{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in _QUOTED})
 

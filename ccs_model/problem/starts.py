@@ -108,12 +108,7 @@ def _start_is_allowed(
 ) -> Mask:
     """[route, start] whether the route's stream has a turnaround in the period, or none that is known."""
     allowed = may_start(
-        streams,
-        plants,
-        inputs,
-        periods["year"],
-        periods["n_years"],
-        at_relining=scenario.capture.start_at_relining,
+        streams, plants, inputs, periods["year"], periods["n_years"], at_relining=scenario.capture.start_at_relining
     )
     keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
     # A shared unit waits for all of its streams.

@@ -163,6 +163,6 @@ def _price_years(problem: Problem) -> Iterator[str]:
         if sector in candidates and problem.years[0] < first < problem.horizon_end and first not in edges:
             place = named_place(problem.scenario, "policy.market")
             yield (
-                f"{place}: the sector {sector} enters the market in {first:.0f}, within a period; its tonnes are spread "
-                "evenly over the years of the period, and those before the entry earn nothing"
+                f"{place}: the sector {sector} enters the market in {first:.0f}, within a period; its tonnes are "
+                "spread evenly over the years of the period, and those before the entry earn nothing"
             )

@@ -113,12 +113,7 @@ def write_run_folder(
 
 
 def run_files(
-    plan: Plan,
-    *,
-    command: str = "",
-    started: datetime | None = None,
-    with_workbook: bool = True,
-    lang: str = "en",
+    plan: Plan, *, command: str = "", started: datetime | None = None, with_workbook: bool = True, lang: str = "en"
 ) -> dict[str, bytes]:
     """Return every file of a run folder by name; the workbook takes longer than all others together."""
     problem = plan.problem

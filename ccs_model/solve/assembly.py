@@ -41,12 +41,7 @@ from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import BindingLimit, MarginalBudget, Objective, Relaxation, Size
 from ccs_model.plan.plan_checks import GAP_CHECK, accounts_checks, checks_table
-from ccs_model.plan.social_account import (
-    air_pollution_table,
-    intensity_table,
-    items_by_stakeholder,
-    social_totals,
-)
+from ccs_model.plan.social_account import air_pollution_table, intensity_table, items_by_stakeholder, social_totals
 from ccs_model.plan.storage_tables import storage_table
 from ccs_model.plan.tables import (
     by_year_table,

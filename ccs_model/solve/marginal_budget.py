@@ -234,11 +234,7 @@ class _LargerBudgetSearch:
         highs = Highs(small.matrix, replace(self.options, gap_share=MARGINAL_BUDGET_GAP))
         highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
         found = solve_program(
-            highs,
-            deadline=now() + effort,
-            stage="marginal budget",
-            start=start[small.columns],
-            max_restricted_milps=1,
+            highs, deadline=now() + effort, stage="marginal budget", start=start[small.columns], max_restricted_milps=1
         ).outcome
         if found.x is None:
             return None

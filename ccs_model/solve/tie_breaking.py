@@ -44,11 +44,7 @@ def break_ties(highs: Highs, chosen: Floats, *, deadline: float) -> Floats:
     matrix = highs.matrix
     _keep_value(highs, chosen)
     second = solve_mip(
-        highs,
-        deadline=deadline,
-        stage="tie-breaking",
-        start=chosen,
-        may_move=is_of_same_streams(matrix, chosen),
+        highs, deadline=deadline, stage="tie-breaking", start=chosen, may_move=is_of_same_streams(matrix, chosen)
     ).outcome
     return _better_point(matrix, chosen, second.point)
 

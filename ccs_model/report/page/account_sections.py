@@ -13,22 +13,9 @@ from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import charts
-from ccs_model.report.page.html import (
-    Column,
-    Words,
-    columns_of,
-    figure,
-    number,
-    paragraph,
-    percent,
-    section,
-    table,
-)
+from ccs_model.report.page.html import Column, Words, columns_of, figure, number, paragraph, percent, section, table
 from ccs_model.report.page.plan_map import plant_names
-from ccs_model.report.phrases import (
-    capitalise,
-    society,
-)
+from ccs_model.report.phrases import capitalise, society
 from ccs_model.report.workbook.native_charts import macc_cut
 from ccs_model.units import label_of
 

@@ -286,9 +286,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         alt.Chart(data(net))
         .mark_tick(color=INK, thickness=5, size=26, opacity=1, stroke="#ffffff", strokeWidth=1)
         .encode(
-            y=place,
-            x="npv_mn:Q",
-            tooltip=tooltips({"stakeholder:N": words("stakeholder"), "npv_mn:Q": words("net")}),
+            y=place, x="npv_mn:Q", tooltip=tooltips({"stakeholder:N": words("stakeholder"), "npv_mn:Q": words("net")})
         )
     )
     message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)

@@ -156,10 +156,8 @@ class Book:
         self.workbook, self.plan, self.language = workbook, plan, language
         self.run = run_key(plan.problem.scenario, plan.problem.inputs).label
         self.styles = Styles(workbook)
-        self.names = tuple(names)
         self.worksheets = {name: workbook.add_worksheet(name, worksheet_class=FastWorksheet) for name in names}
         self.blocks: dict[str, Block] = {}
-        self.defined: dict[str, str] = {}
         self.fingerprints = Fingerprints()
         # Where the cost axis of the curve ends, if not at its highest cost, and the sectors that it draws.
         self.curve_end: float | None = None
@@ -182,7 +180,6 @@ class Book:
     def define(self, name: str, address: str) -> None:
         """Give cells a name that formulas of every sheet use."""
         self.workbook.define_name(name, f"={address}")
-        self.defined[name] = address
 
     def mark(self, **addresses: str) -> None:
         """Give cells that `optimize` reads back names of their own, which no formula uses."""

@@ -26,15 +26,7 @@ from ccs_model.report.export.formats import long_table, number_columns
 from ccs_model.report.language import Language, chinese_text, labels
 from ccs_model.report.live_accounts import flows_of, has_accounts, npv_by_plant
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
-from ccs_model.report.workbook.columns import (
-    CALCULATION,
-    CELL_CLASSES,
-    CLASS_OF,
-    INPUT,
-    Cell,
-    declared_rows,
-    label,
-)
+from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, CLASS_OF, INPUT, Cell, declared_rows, label
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 

@@ -264,11 +264,7 @@ def _storage_note(plan: Plan) -> str:
 
 
 # Quantities with the periods across: name, unit and heading.
-_PERIODS = (
-    ("injected", "ktpa", "Injected from"),
-    ("n_wells", "", "Wells from"),
-    ("invested", "mn", "Investment from"),
-)
+_PERIODS = (("injected", "ktpa", "Injected from"), ("n_wells", "", "Wells from"), ("invested", "mn", "Investment from"))
 
 
 def _sites_by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:

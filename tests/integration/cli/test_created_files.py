@@ -76,10 +76,7 @@ def test_files_moved_aside_by_a_killed_import_are_restored(ended_pid: int, tmp_p
     ):
         path.parent.mkdir(exist_ok=True)
         path.write_text(words, encoding="utf-8")
-    with (
-        pytest.raises(ZeroDivisionError),
-        atomic_folder(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True),
-    ):
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True):
         raise ZeroDivisionError
     found = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "desk").iterdir()}
     assert found == {"data": "old", "scenario.yaml": "new", "notes.txt": "the user's own"}

@@ -58,16 +58,8 @@ def put_run(workspace: Workspace, schema: str, version: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "version", "words"),
     [
-        (
-            "ccs-model/plan/1",
-            "0.1.3",
-            ("older format ccs-model/plan/1 of ccs-model 0.1.3", "ccs-model optimize run/"),
-        ),
-        (
-            "ccs-model/plan/3",
-            "0.9.0",
-            ("newer format ccs-model/plan/3 of ccs-model 0.9.0", "install ccs-model 0.9.0"),
-        ),
+        ("ccs-model/plan/1", "0.1.3", ("older format ccs-model/plan/1 of ccs-model 0.1.3", "ccs-model optimize run/")),
+        ("ccs-model/plan/3", "0.9.0", ("newer format ccs-model/plan/3 of ccs-model 0.9.0", "install ccs-model 0.9.0")),
         ("ccs-model/sweep/2", "0.2.0", ("is not of schema ccs-model/plan/2", "")),
     ],
 )

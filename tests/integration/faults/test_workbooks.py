@@ -181,10 +181,7 @@ def test_formatted_but_empty_rows_and_columns_are_ignored(workspace: Workspace) 
         ("5000 ", ""),
         ("\u00a05000\u00a0", ""),
         ("'5000", "mine.xlsx:steel!I2: ''5000' is not a finite number"),
-        (
-            "5,000",
-            "mine.xlsx:steel!I2: '5,000' is not a finite number (write 5000 for thousands or",
-        ),
+        ("5,000", "mine.xlsx:steel!I2: '5,000' is not a finite number (write 5000 for thousands or"),
         ("n/a", "mine.xlsx:steel!I2: 'n/a' is not a finite number"),
         (1e300, "mine.xlsx:steel!I2: 1e+300 is outside the range"),
     ],

@@ -70,10 +70,7 @@ def issues_of(folder: Path) -> list[str]:
         (reported().replace("approx,0.15,,", "interval,,0.1,"), "is empty (required for kind interval)"),
         (reported().replace("0.025", "0"), "expected a standard error above 0"),
         (reported(zone="Hebei|Shanxi"), "only rows of kind max_of_group may have several zones"),
-        (
-            reported(value="0").replace("approx", "lognormal"),
-            "row hebei-about, zone Hebei: 0 is too low",
-        ),
+        (reported(value="0").replace("approx", "lognormal"), "row hebei-about, zone Hebei: 0 is too low"),
     ],
 )
 def test_an_invalid_report_is_an_input_error_with_zone_and_row(own_tables: OwnFolder, row: str, error: str) -> None:

@@ -112,9 +112,7 @@ def test_insufficient_storage_capacity_names_the_site(solved: Solved) -> None:
 
 def test_insufficient_budget_and_storage_capacity_together_name_both_required_plants(solved: Solved) -> None:
     lines = conflicts(
-        solved,
-        REQUIRED,
-        {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6},
+        solved, REQUIRED, {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6}
     )
     # No budget restores feasibility while storage is too small, so none is suggested.
     line = message(lines, "required_plant_is_retrofitted")

@@ -198,12 +198,7 @@ def test_translated_text_patterns_keep_their_variable_parts() -> None:
 @pytest.mark.slow
 def test_sentences_of_the_page_are_translated_to_chinese(plan: Plan, tmp_path: Path) -> None:
     page = page_text(run_of(plan), lang="zh")
-    for message in (
-        "圆面积：基准排放量",
-        "标记表示净值。",
-        "未校准：假定捕集装置达到设计能力",
-        "最优性间隙 ",
-    ):
+    for message in ("圆面积：基准排放量", "标记表示净值。", "未校准：假定捕集装置达到设计能力", "最优性间隙 "):
         assert message in page
     for message in ("Area of a circle", "The mark is the net value", "Each bar is a stream", "Not calibrated"):
         assert message not in page

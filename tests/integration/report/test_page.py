@@ -427,14 +427,8 @@ def _collection(*ring: list[float]) -> str:
         ('{"features": [3]}', "not GeoJSON"),
         ('{"type": "Feature", "geometry": null}', "is a Feature, expected a FeatureCollection"),
         ('{"type": "Polygon", "coordinates": []}', "is a Polygon, expected a FeatureCollection"),
-        (
-            _collection([5e5, 4e6], [6e5, 4e6], [6e5, 5e6], [5e5, 4e6]),
-            "at 500000, 4000000, expected.* .give WGS84",
-        ),
-        (
-            _collection([37, 114], [41, 114], [41, 119], [37, 114]),
-            "at 37, 114, expected.* .longitude comes first",
-        ),
+        (_collection([5e5, 4e6], [6e5, 4e6], [6e5, 5e6], [5e5, 4e6]), "at 500000, 4000000, expected.* .give WGS84"),
+        (_collection([37, 114], [41, 114], [41, 119], [37, 114]), "at 37, 114, expected.* .longitude comes first"),
         (_collection([114, 37], [114, 41], [119, 41], [119, 37]), "feature 1: has a ring that is not closed"),
         (_collection([114, 37], [114, 41], [114, 37]), "has a ring of 3 points"),
     ],

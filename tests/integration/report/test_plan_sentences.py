@@ -42,10 +42,7 @@ def flat(text: str) -> str:
             {"capture.max_builds_per_year": 0},
             "the scenario allows no retrofit to start (capture.max_builds_per_year is 0)",
         ),
-        (
-            {"objective": "max_npv"},
-            "no retrofit, with transport and storage, has a positive NPV for its owners",
-        ),
+        ({"objective": "max_npv"}, "no retrofit, with transport and storage, has a positive NPV for its owners"),
         (
             {
                 "objective": "min_cost",

@@ -22,11 +22,7 @@ PAGE = Path(ccs_model.__file__).parent.parent / "docs" / "reference" / "run-fold
 _HEADING = re.compile(r"(#+) (.+)")
 _CODE = re.compile(r"`([^`]+)`")
 # Columns of the tables that command `frontier` adds, by table.
-FRONTIER = {
-    "frontier": POINT_COLUMNS,
-    "frontier_moves": MOVE_COLUMNS,
-    "frontier_breakpoints": BREAK_COLUMNS,
-}
+FRONTIER = {"frontier": POINT_COLUMNS, "frontier_moves": MOVE_COLUMNS, "frontier_breakpoints": BREAK_COLUMNS}
 NEAREST = ("nearest_retrofits", "nearest_violations")
 # A shared network with every option that adds keys or columns.
 SHARED = {

@@ -11,13 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.analysis.outcomes import (
-    ProductFutureModels,
-    Replanner,
-    Weights,
-    future_models_of,
-    relax_integrality,
-)
+from ccs_model.analysis.outcomes import ProductFutureModels, Replanner, Weights, future_models_of, relax_integrality
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.mip import Highs, Matrix, SolverOptions

@@ -61,13 +61,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
     }
     found = recomputed([paths[name] for name in BY_LIBREOFFICE], folder)
     return {
-        name: Book(
-            *plans[name],
-            path,
-            found.get(name),
-            edited_paths.get(name),
-            list(formula_cells(path)),
-        )
+        name: Book(*plans[name], path, found.get(name), edited_paths.get(name), list(formula_cells(path)))
         for name, path in paths.items()
     }
 

@@ -7,11 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.investment import (
-    book_share,
-    depreciation_mn,
-    stand_alone_tax,
-)
+from ccs_model.economics.investment import book_share, depreciation_mn, stand_alone_tax
 
 
 def test_book_share_at_the_end_of_the_horizon_matches_hand_calculation() -> None:

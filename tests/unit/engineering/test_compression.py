@@ -32,8 +32,7 @@ def test_compression_from_stripper_pressure_matches_netl_power_plants(inputs: In
 
 # NIST WebBook, densities of CO2 in kg/m3; the equation is known to be inaccurate in the dense phase.
 @pytest.mark.parametrize(
-    ("kelvin", "mpa", "density", "within"),
-    [(298.15, 0.101325, 1.808, 0.005), (313.15, 10.0, 628.6, 0.12)],
+    ("kelvin", "mpa", "density", "within"), [(298.15, 0.101325, 1.808, 0.005), (313.15, 10.0, 628.6, 0.12)]
 )
 def test_gas_density_matches_measurements(kelvin: float, mpa: float, density: float, within: float) -> None:
     found = MOLAR_KG * mpa * 1e6 / (float(compressibility(kelvin, mpa)) * GAS_CONSTANT * kelvin)

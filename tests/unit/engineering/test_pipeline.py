@@ -6,12 +6,7 @@ import math
 
 import pytest
 
-from ccs_model.engineering.co2_transport import (
-    GRADIENT_PA_PER_M,
-    diameter_mm,
-    friction_factor,
-    gradient_pa_per_m,
-)
+from ccs_model.engineering.co2_transport import GRADIENT_PA_PER_M, diameter_mm, friction_factor, gradient_pa_per_m
 
 KTPA_PER_TPH = 8.76
 

@@ -245,10 +245,7 @@ def test_both_kinds_of_costs_or_a_zero_well_rate_are_reported(
 
 
 def test_cost_steps_of_a_site_with_separate_costs_are_reported(scenario, write_tables) -> None:
-    write_tables(
-        sites=[f"{SITE},well_capex_mn", f"{site('mine', '')},8"],
-        site_costs=[STEPS, step("mine", 1, 1, 20)],
-    )
+    write_tables(sites=[f"{SITE},well_capex_mn", f"{site('mine', '')},8"], site_costs=[STEPS, step("mine", 1, 1, 20)])
     (issue,) = issues(scenario(data="my"))
     assert issue.where == "my/storage/site_costs.csv:2:storage_cost_per_t"
     assert "move what is paid per tonne to injection_cost_per_t" in issue.hint
@@ -285,10 +282,7 @@ def test_invalid_cost_steps_are_reported(scenario, write_tables, steps: list[str
         ({"oil_price_per_bbl": 60.0, "oil_price_currency": "CNY"}, 60),
         ({"oil_price_per_bbl": 60.0, "oil_price_currency": "USD"}, 60 * 7.1957),
         # USD of 2015 are first adjusted with the USD price index.
-        (
-            {"oil_price_per_bbl": 60.0, "oil_price_currency": "USD", "oil_price_year": 2015},
-            60 * 118.8 / 92.36 * 7.1957,
-        ),
+        ({"oil_price_per_bbl": 60.0, "oil_price_currency": "USD", "oil_price_year": 2015}, 60 * 118.8 / 92.36 * 7.1957),
         ({"oil_price_per_bbl": 0.0}, 0),
     ],
 )

@@ -190,9 +190,7 @@ def test_start_that_highs_returns_with_a_wrong_objective_is_rejected() -> None:
         [0.0, 1.0, 1.0, 0.0, 0.0],
     ]
     matrix = hand_matrix(
-        rows,
-        [-12.07144459, -14.73575935, 1.0],
-        [-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467],
+        rows, [-12.07144459, -14.73575935, 1.0], [-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467]
     )
     highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
     highs.start_from(np.array([1.0, 1.0, 0.0, 0.0, 0.0]))

@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.mip.source_prices import (
-    Ascent,
-    Charges,
-    Columns,
-    PriceRounds,
-    SourceNetwork,
-    _earnings_at,
-    inequality,
-)
+from ccs_model.mip.source_prices import Ascent, Charges, Columns, PriceRounds, SourceNetwork, _earnings_at, inequality
 from tests.hand_matrix import hand_matrix
 
 NONE = Columns(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
@@ -144,13 +136,7 @@ def test_earnings_do_not_depend_on_the_initial_order_of_the_sources(seed: int, n
 def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(maximise: bool) -> None:
     # A source of 4 is worth 40; the pipe of 10 and the site of 5 carry 20. Columns: pipe, added, site, source, flow.
     sign = 1.0 if maximise else -1.0
-    rows = np.array(
-        [
-            [0.0, 0.0, 0.0, 4.0, -1.0],
-            [0.0, 0.0, -20.0, 0.0, 1.0],
-            [-20.0, -1.0, 0.0, 0.0, 1.0],
-        ]
-    )
+    rows = np.array([[0.0, 0.0, 0.0, 4.0, -1.0], [0.0, 0.0, -20.0, 0.0, 1.0], [-20.0, -1.0, 0.0, 0.0, 1.0]])
     matrix = hand_matrix(
         rows,
         0.0,

@@ -22,13 +22,7 @@ PHI = 0.64
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.001}
 DELIVERED = ("captured_ktpa", "avoided_ktpa", "on_site_abatement_ktpa", "abatement_share")
 # Without the number of retrofits: with continuous decisions one size equals a mix of two others.
-BUILT = (
-    "capex_mn",
-    "capture_capex_mn",
-    "pipe_capex_mn",
-    "storage_capex_mn",
-    "uncalibrated_abatement_share",
-)
+BUILT = ("capex_mn", "capture_capex_mn", "pipe_capex_mn", "storage_capex_mn", "uncalibrated_abatement_share")
 # Whole wells and pipes would not scale exactly with the delivered share.
 CONTINUOUS = {"capture.decisions": "continuous"}
 

@@ -21,8 +21,7 @@ def test_excluded_sites_and_basins_are_not_in_the_problem(problem_of: MakeProble
 
 
 @pytest.mark.parametrize(
-    ("exclude", "what"),
-    [(["Qinshui"], "excludes every storage site"), (["qinshuii"], "storage.exclude.*'qinshuii'")],
+    ("exclude", "what"), [(["Qinshui"], "excludes every storage site"), (["qinshuii"], "storage.exclude.*'qinshuii'")]
 )
 def test_excluding_all_sites_or_an_unknown_site_is_an_error(
     problem_of: MakeProblem, exclude: list[str], what: str

@@ -203,11 +203,7 @@ TRENDS = pd.DataFrame(
 
 @pytest.mark.parametrize(("currency", "rate"), [("EUR", 1.0), ("CNY", 6.9733)])
 def test_trends_become_pipe_sizes_in_the_scenario_currency(
-    inputs: Inputs,
-    with_tables: Callable[..., Inputs],
-    small: Callable[..., Scenario],
-    currency: str,
-    rate: float,
+    inputs: Inputs, with_tables: Callable[..., Inputs], small: Callable[..., Scenario], currency: str, rate: float
 ) -> None:
     tables = with_tables({"transport/trends": TRENDS})
     found = pipe_costs_of(small({"currency": currency}), tables, PriceLevel.of(currency, 2015, inputs))

@@ -71,10 +71,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             "funds.gift: fund gift can pay for nothing: its share_max",
         ),
         ({"policy.paid_per_avoided_t": 50.0, "policy.paid_cap_mn": 0.0}, "policy.paid_cap_mn: no payment per tonne"),
-        (
-            {"policy.paid_per_avoided_t": 50.0, "policy.paid_until": 2027},
-            "paid_until 2027 lies within a period",
-        ),
+        ({"policy.paid_per_avoided_t": 50.0, "policy.paid_until": 2027}, "paid_until 2027 lies within a period"),
         (
             {"years": "static", "policy.carbon_price_per_t": {2024: 500.0}, "policy.capture_deductible": True},
             "policy.carbon_price_per_t has no effect in a representative year",

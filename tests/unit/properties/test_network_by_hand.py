@@ -19,9 +19,7 @@ LARGE = 2.3e-3
 def test_static_costs_of_one_source_pipe_and_site_match_the_hand_calculation(hand_solved: Solved) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 2_000},
-        plants={
-            "A": {"co2_ktpa": 2_000, "capture_capex_mn": 100, "fixed_om_mn_pa": 3, "capture_cost_per_t": 10},
-        },
+        plants={"A": {"co2_ktpa": 2_000, "capture_capex_mn": 100, "fixed_om_mn_pa": 3, "capture_cost_per_t": 10}},
         sites={
             "S": {
                 "well_injectivity_ktpa": 300,

@@ -70,9 +70,7 @@ SCENARIOS = st.fixed_dictionaries(
             {},
             optional={
                 "technologies": st.lists(
-                    st.sampled_from(["amine", "advanced_amine", "compression", "purification"]),
-                    min_size=1,
-                    unique=True,
+                    st.sampled_from(["amine", "advanced_amine", "compression", "purification"]), min_size=1, unique=True
                 ),
                 "decisions": st.sampled_from(["integer", "continuous"]),
                 "max_builds_per_year": st.integers(0, 50),

@@ -225,11 +225,7 @@ NO_MAPPING = "expected keys with values, like 'name: My scenario'"
         ),
         ("a: &a [*a]\n", "1:8", "no anchor &a before this alias"),
         ("name: a: b\n", "1:8", "not valid YAML: mapping values are not allowed here"),
-        (
-            "plants: {a: [b\n",
-            "1:13",
-            "not valid YAML: the bracket that opens here is not closed on its line",
-        ),
+        ("plants: {a: [b\n", "1:13", "not valid YAML: the bracket that opens here is not closed on its line"),
         (
             "a:\n  b: 1\n c: 2\n",
             "3:2",

@@ -78,9 +78,7 @@ def test_missing_required_keys_are_reported() -> None:
         (
             {"years": "［2026，2030］"},
             Issue(
-                "years",
-                "expected a list, got text '［2026，2030］'",
-                "write [2026, 2030] with half-width punctuation",
+                "years", "expected a list, got text '［2026，2030］'", "write [2026, 2030] with half-width punctuation"
             ),
         ),
         ({"years": "dynamic"}, Issue("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
@@ -98,8 +96,7 @@ def test_missing_required_keys_are_reported() -> None:
         (
             {"objective": "most_money"},
             Issue(
-                "objective",
-                "expected one of max_abatement, min_cost, max_npv, max_net_benefit; got text 'most_money'",
+                "objective", "expected one of max_abatement, min_cost, max_npv, max_net_benefit; got text 'most_money'"
             ),
         ),
         ({"plants": {"inventory": []}}, Issue("plants.inventory", "expected at least 1 items, got 0")),
@@ -123,10 +120,7 @@ def test_missing_required_keys_are_reported() -> None:
                 "keep one",
             ),
         ),
-        (
-            {"plants": {"min_emissions_ktpa": -1}},
-            Issue("plants.min_emissions_ktpa", "expected at least 0, got -1"),
-        ),
+        ({"plants": {"min_emissions_ktpa": -1}}, Issue("plants.min_emissions_ktpa", "expected at least 0, got -1")),
         ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 items, got 0")),
         ({"capture": {"max_builds_per_year": -1}}, Issue("capture.max_builds_per_year", "expected at least 0, got -1")),
         ({"transport": {"detour_factor": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
