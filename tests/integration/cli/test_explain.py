@@ -82,6 +82,7 @@ def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
 
 
+@pytest.mark.slow
 def test_costs_per_tonne_state_their_basis(folder, small_plan):
     answer = explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0)
     n = len(answer.chain.columns)

@@ -70,6 +70,7 @@ def methanol(inputs) -> tuple[str, str, float, float, str]:  # type: ignore[no-u
     return row["province"], row["grid"], row["lat_deg"], row["lon_deg"], "MEOH_24"
 
 
+@pytest.mark.slow
 def test_plants_that_may_be_counted_twice_are_reported(
     tmp_path: Path, methanol: tuple[str, str, float, float, str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_commitments_beyond_the_budget_report_a_sufficient_budget(hand_solved: S
     assert starts(again) == all_starts
 
 
+@pytest.mark.slow
 def test_a_commitment_that_comes_too_late_for_a_target_is_named(hand_solved: Solved) -> None:
     # C emits three fifths; A may start whenever the plan likes.
     late = {"C/all/given/full": 2036, "A/all/given/full": 2026}

@@ -27,6 +27,7 @@ def closing(hand_solved: Callable[..., Plan]) -> Plan:
     )
 
 
+@pytest.mark.slow
 def test_the_reason_names_the_cost_at_full_load_and_the_last_year(closing: Plan) -> None:
     row = closing.retrofits.set_index("plant").loc["A"]
     cost = row["avoidance_cost_at_full_load_per_t"]

@@ -29,6 +29,7 @@ def test_a_grant_in_place_of_budget_does_not_change_the_objective(
     assert value(MONEY_MN - ceiling_mn, ceiling_mn) == pytest.approx(value(MONEY_MN, 0.0), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_largest_pipe_capacity_follows_from_budget_and_grants(hand_problem: Callable[..., Problem]) -> None:
     def most_ktpa(budget_mn: float, **funds: dict[str, object]) -> float:
         requested = {**STAGED, "budget.total_mn": budget_mn, "funds": funds}

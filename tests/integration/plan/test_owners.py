@@ -129,6 +129,7 @@ def test_a_grant_has_the_effect_of_an_equally_larger_budget(solved: Solved) -> N
     assert cost == pytest.approx(grants + relief, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_grant_that_pays_only_through_the_salvage_value_gives_a_warning(solved: Solved) -> None:
     grant = {"funds": {"state": {"kind": "grant", "share_max": 1.0}}}
     plan = solved({"objective": "max_npv", "discount_rate": 0.05}, grant)

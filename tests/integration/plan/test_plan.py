@@ -266,6 +266,7 @@ def test_a_binding_province_budget_is_named_with_its_price(solved: Solved) -> No
     assert limit.price == pytest.approx(more.objective.value - solved(capped).objective.value, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_province_budget_in_a_static_year_limits_the_yearly_costs_of_the_province(
     hand_solved: Callable[..., Plan],
 ) -> None:

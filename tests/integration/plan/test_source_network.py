@@ -65,6 +65,7 @@ def test_supplies_and_flows_match_the_model(ring_problem: RingBuilder) -> None:
     assert (network.largest >= network.included).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [60.0, 120.0, 300.0, 900.0])
 def test_the_inequalities_tighten_the_bound_and_keep_the_optimum(
     ring_problem: RingBuilder, budget: float, monkeypatch: pytest.MonkeyPatch

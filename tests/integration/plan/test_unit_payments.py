@@ -55,6 +55,7 @@ def test_a_unit_is_paid_for_its_own_years_of_operation(solved: Callable[..., Pla
     assert paid.sum() == pytest.approx(7 * full, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_payments_that_end_in_the_first_period_cover_a_share_of_its_tonnes(
     solved: Callable[..., Plan], one_vent: Changes
 ) -> None:
@@ -64,6 +65,7 @@ def test_payments_that_end_in_the_first_period_cover_a_share_of_its_tonnes(
     assert paid.loc[2031:].abs().max() == 0.0
 
 
+@pytest.mark.slow
 def test_units_that_start_later_are_not_paid(solved: Callable[..., Plan], one_vent: Changes) -> None:
     late: Changes = {"plants.not_before": {"NH3_79": 2031}, "plants.require": ["NH3_79"]}
     for until, start in ((2030, 2036), (2031, 2031)):
@@ -73,6 +75,7 @@ def test_units_that_start_later_are_not_paid(solved: Callable[..., Plan], one_ve
         assert (paid_by_year(plan).sum() > 0) == (start <= until), until
 
 
+@pytest.mark.slow
 def test_untaxed_payments_raise_the_npv_by_the_tax_saved(solved: Callable[..., Plan], one_vent: Changes) -> None:
     taxed, free = (solved(one_vent, VENT, {"policy.paid_is_taxed": is_taxed}) for is_taxed in (True, False))
     columns = ["plant", "size", "year", "captured_ktpa"]

@@ -100,6 +100,7 @@ def test_macc_sheet_lists_the_streams_in_order_of_cost(merit_order: pd.DataFrame
     assert f"All {len(merit_order)}, in the order of cost at the solved inputs" in texts(book["MACC"])
 
 
+@pytest.mark.slow
 def test_macc_sheet_has_a_native_chart_with_titles_and_alternative_text(plan: Plan, tmp_path: Path) -> None:
     with zipfile.ZipFile(plan.to_excel(tmp_path / "plan.xlsx")) as archive:
         charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
@@ -114,6 +115,7 @@ def test_macc_sheet_has_a_native_chart_with_titles_and_alternative_text(plan: Pl
     assert 'descr="Marginal abatement cost curve of' in drawing
 
 
+@pytest.mark.slow
 def test_macc_sheet_states_that_no_stream_is_eligible(plan: Plan, empty_plan: Plan, tmp_path: Path) -> None:
     no_candidates = replace(plan.problem, plants=plan.problem.plants.assign(is_candidate=False))
     book = read_back(replace(empty_plan, problem=no_candidates), tmp_path)
@@ -141,6 +143,7 @@ def test_chart_series_are_split_by_sector_and_mark_where_the_budget_is_reached(p
     assert marked == beyond[:1] != []
 
 
+@pytest.mark.slow
 def test_cost_axis_covers_95_percent_of_abatement_and_a_note_states_the_rest(plan: Plan, tmp_path: Path) -> None:
     table = macc_table(plan.problem, plan.retrofits)
     axis_end, costs = macc_cut(table), table["avoidance_cost_at_full_load_per_t"]

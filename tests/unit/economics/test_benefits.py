@@ -96,6 +96,7 @@ def test_the_ledger_sums_to_the_accounts() -> None:
 ENDS = st.sampled_from(["", *STAKEHOLDERS[:-1]])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(ENDS, ENDS, st.floats(-1e3, 1e3)), min_size=1, max_size=12))
 def test_net_social_benefit_is_the_sum_over_stakeholders(rows: list[tuple[str, str, float]]) -> None:
     kept = [(f"item {k}", *row) for k, row in enumerate(rows) if row[0] != row[1]]

@@ -128,6 +128,7 @@ def test_quotation_for_a_named_link_under_its_default_name_is_reported(write_sce
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["terrain: hills.asc", "terrain: hills.asc, shared_trunklines: false"])
 def test_terrain_grid_that_no_pipeline_crosses_is_noticed(write_scenario, tmp_path, transport):
     plants_on_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
@@ -309,6 +310,7 @@ def test_links_to_offshore_sites_with_an_empty_cost_factor_are_noticed(write_sce
     assert Language("zh").sentence(notice) != notice
 
 
+@pytest.mark.slow
 def test_links_and_hubs_without_effect_are_noticed(write_scenario):
     tables = {
         "transport__hubs": HUBS,
@@ -338,6 +340,7 @@ def test_hub_with_the_id_of_a_plant_is_reported(write_scenario):
     assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
 
 
+@pytest.mark.slow
 def test_id_of_a_generated_hub_link_or_road_is_rejected(write_scenario):
     near = PLANTS + f"P4,Four,Here,38.1,114.1,operating,300,80,4,20{MINE}"
     near = near.replace("38.2,114.3", "38.0,114.1").replace("38.4,114.1", "38.1,114.0")
@@ -378,6 +381,7 @@ def test_selected_site_without_a_basin_and_out_of_reach_is_reported(write_scenar
     assert len(issues) == 1 and "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
 
 
+@pytest.mark.slow
 def test_sites_in_a_country_without_a_plant_are_noticed(write_scenario):
     abroad = f"S3,There,Basin,There,47.0,105.0,saline,1e5,1e5,1e5,300,10,5{MINE}"
     (notice,) = (

@@ -193,6 +193,7 @@ def test_own_technology_becomes_an_option_like_the_shipped_ones(scenario: MakeSc
     assert vpsa["concentration_factor"] == pytest.approx(law[0] / law[1])
 
 
+@pytest.mark.slow
 def test_own_technology_uses_its_own_concentration_law_and_streams(scenario: MakeScenario, write_csv: WriteCsv) -> None:
     write_own_technology(write_csv, co2_scaled_share=0, gas_exponent=1, streams="kiln; recovery_boiler")
     requested = scenario("mine.csv", data="my").with_changes({"capture.technologies": ["vpsa"]})
@@ -204,6 +205,7 @@ def test_own_technology_uses_its_own_concentration_law_and_streams(scenario: Mak
     assert problem.plants["reason"].tolist() == ["no selected technology suits its streams"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -345,6 +345,7 @@ def test_import_command_writes_a_data_folder_and_reports_omitted_rows(tmp_path: 
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["site"].tolist() == ["pavlikeni_zone"]
 
 
+@pytest.mark.slow
 def test_import_command_reads_a_shapefile(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for name, raw in SHAPEFILE:

@@ -60,6 +60,7 @@ def read(tmp_path: Path) -> Callable[..., tuple[object, Inputs]]:
     return write_and_read
 
 
+@pytest.mark.slow
 def test_site_table_with_five_columns_is_completed_with_a_notice(read):
     scenario, inputs = read()
     sites = inputs["storage/sites"].set_index("site")
@@ -146,6 +147,7 @@ def test_capacity_estimates_out_of_order_are_reported(read):
         read(**{**TURKEY, "storage/sites": sites})
 
 
+@pytest.mark.slow
 def test_plants_at_sea_offshore_sites_on_land_and_unused_rows_are_noticed(read):
     tables = {
         **TURKEY,
@@ -201,6 +203,7 @@ def test_no_outline_crosses_the_antimeridian():
     assert all(np.abs(np.diff([lon for lon, _ in ring])).max(initial=0.0) < 180 for ring in rings)
 
 
+@pytest.mark.slow
 def test_country_rows_apply_to_location_factors_and_future_grid_factors(read):
     scenario, inputs = read(
         **TURKEY,
@@ -235,6 +238,7 @@ def test_mean_of_china_applied_in_another_country_is_noticed(read):
     assert notice.startswith("streams/utilisation: the mean of China holds for crude_steel in Vietnam;")
 
 
+@pytest.mark.slow
 def test_means_of_china_are_noticed_only_for_the_provinces_of_the_scenario(read, tmp_path):
     read(**{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "Atlantis")})
     for provinces, expected in (((), "Odisha, Jharkhand, Vietnam"), (("vietnam",), "Vietnam"), (("Peru",), "")):
@@ -297,6 +301,7 @@ def test_own_market_rule_for_an_unknown_sector_is_reported(read):
         read(**{"policy/ets": rows})
 
 
+@pytest.mark.slow
 def test_non_fossil_path_of_one_year_has_no_effect_and_is_noticed(read):
     rows = "region,measure,year,non_fossil_share\nTürkiye,target,2040,0.7\n"
     scenario, inputs = read(**TURKEY, **{"policy/non_fossil": rows})

@@ -126,6 +126,7 @@ def test_model_of_another_problem_is_an_error(problem_of: ProblemOf, one_vent: C
         solve(problem.scenario)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_infeasible_changed_model_gets_no_suggestion_for_the_original_model(problem_of: ProblemOf) -> None:
     problem = problem_of(NETWORK, {"budget.total_mn": 100})
     model = build_model(problem)

@@ -67,6 +67,7 @@ def test_post_horizon_flow_stays_within_built_and_existing_pipes(
     assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * existing_ktpa))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.5, 5_000), (-0.5, 0)])
 def test_post_horizon_flow_needs_a_built_pipe(
     hand_solved: HandSolved, large: pd.DataFrame, spare_mn: float, avoided_kt: float
@@ -105,6 +106,7 @@ def test_post_horizon_trucks_carry_only_co2_captured_at_their_origin(
     assert set(found.values()) == {1.0} and len(found) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate_ktpa", "is_short"), [(400, True), (500, False)])
 def test_wells_that_cannot_take_post_horizon_deliveries_are_reported(
     hand_solved: HandSolved, large: pd.DataFrame, rate_ktpa: float, is_short: bool

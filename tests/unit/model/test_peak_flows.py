@@ -41,6 +41,7 @@ def test_lead_time_lowers_the_mean_flow_but_no_capacity(
     assert checks["peak flow beyond the pipelines"]
 
 
+@pytest.mark.slow
 def test_retrofits_that_stop_or_start_in_a_period_use_capacity_at_the_same_time(
     hand_solved: Callable[..., Plan],
 ) -> None:
@@ -73,6 +74,7 @@ def test_retrofits_that_stop_or_start_in_a_period_use_capacity_at_the_same_time(
     assert storage.at[2031, "stored_kt"] == pytest.approx(5 * 500 + 5 * 1_800)
 
 
+@pytest.mark.slow
 def test_site_takes_its_share_of_the_peak_flow(hand_solved: Callable[..., Plan]) -> None:
     """T has cheap wells and little capacity: it cannot take the peak of CO₂ whose mean goes to another site."""
     units = {"co2_ktpa": 1_000, "life_yr": 8}

@@ -84,6 +84,7 @@ def test_committed_retrofit_starts_only_in_its_year(make_problem: MakeProblem) -
     assert problem.committed == (("B/all/given/full", 2031),) and problem.committed_plants == {"B"}
 
 
+@pytest.mark.slow
 def test_committed_retrofit_excludes_the_other_options_of_its_stream(running: RunningShares) -> None:
     shares = running(OWN_PIPES, committed(B__S=2026))
     assert shares["B/all/given/full@S"] == [ALWAYS, NEVER]

@@ -35,6 +35,7 @@ def test_each_factor_scales_its_kind_of_cost(problem_of: Callable[..., Problem],
         assert scaled.line_power_per_t == pytest.approx(3 * plain.line_power_per_t)
 
 
+@pytest.mark.slow
 def test_npv_of_the_same_retrofits_falls_by_the_added_energy_cost(solved: Callable[..., Plan]) -> None:
     # The retrofits are the same at both factors: the budget does not bind, and abatement is maximised.
     ample_budget = {"budget.total_mn": 1e5, "finance.tax_share": 0.0}

@@ -41,6 +41,7 @@ def test_each_option_delivers_the_share_of_its_class(problem_of: MakeProblem) ->
     assert problem.delivered_ktpa == pytest.approx(expected.to_numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, NETWORK])
 def test_equal_class_shares_give_the_same_model_as_a_single_share(problem_of: MakeProblem, changes: Changes) -> None:
     equal = problem_of(changes, {"calibration.delivered_share": {"vent": 0.64, "flue_gas": 0.64}})
@@ -49,6 +50,7 @@ def test_equal_class_shares_give_the_same_model_as_a_single_share(problem_of: Ma
     assert equal_matrices(matrix_of(build_model(equal)), matrix_of(build_model(single)))
 
 
+@pytest.mark.slow
 def test_wells_are_sized_for_nameplate_and_injection_follows_the_class_shares(problem_of: MakeProblem) -> None:
     plan = solve(problem_of(MIXED, SHARES))
     retrofits, last = plan.retrofits, plan.problem.years[-1]
@@ -77,6 +79,7 @@ def test_static_year_sizes_pipes_for_nameplate(problem_of: MakeProblem) -> None:
     assert plan.checks["holds"].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [False, True])
 def test_larger_share_of_one_class_never_lowers_abatement(problem_of: MakeProblem, network: bool) -> None:
     def value(flue_gas: float) -> float:

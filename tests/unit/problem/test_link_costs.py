@@ -33,6 +33,7 @@ def network(hand_problem: Callable[..., Problem], changes: dict[str, Any] | None
     return found
 
 
+@pytest.mark.slow
 def test_generated_links_use_the_detour_factor_and_given_links_replace_them(
     hand_problem: Callable[..., Problem],
 ) -> None:

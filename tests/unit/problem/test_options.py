@@ -109,6 +109,7 @@ def with_waste_heat(tj_per_t: float, inputs: Inputs, with_tables: WithTables) ->
     return with_tables({"streams/factors": table})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gj_per_t", [0.05, 0.3, 3.0])
 def test_plan_uses_no_more_waste_heat_than_available(
     solved: Solved, inputs: Inputs, with_tables: WithTables, one_mill: Changes, gj_per_t: float
@@ -270,6 +271,7 @@ def test_later_vintages_cost_less_and_start_only_in_their_year(
     assert not network.units.str.contains("built").any()
 
 
+@pytest.mark.slow
 def test_plan_with_learning_is_verified_and_no_worse(
     solved: Solved, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:
@@ -301,6 +303,7 @@ def test_higher_capture_rate_needs_more_heat(
     assert np.all(higher_rate.avoided_t_per_t < steady.avoided_t_per_t)
 
 
+@pytest.mark.slow
 def test_water_use_is_reported_and_does_not_change_the_plan(
     solved: Solved, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:

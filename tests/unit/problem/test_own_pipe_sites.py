@@ -32,6 +32,7 @@ def solved(hand_solved: Solved, inputs: Inputs) -> Solved:
     return lambda changes, **more: hand_solved(OWN_PIPES | changes, **tables | more)
 
 
+@pytest.mark.slow
 def test_every_site_in_reach_is_an_option_and_the_cheapest_are_chosen(solved: Solved) -> None:
     plan = solved({})
     assert set(plan.problem.routes["site"]) == set(SITES)

@@ -65,6 +65,7 @@ def test_all_unknown_names_are_reported_together(problem_of: MakeProblem) -> Non
     assert len(issues(problem_of, changes)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "changes", "reason"),
     [

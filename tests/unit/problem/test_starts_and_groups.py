@@ -32,6 +32,7 @@ def starts_of(problem: Problem, plant: str) -> list[bool]:
     return (problem.running_share[route].sum(axis=1) > 0).tolist()
 
 
+@pytest.mark.slow
 def test_unit_may_start_if_exactly_its_minimum_life_remains(make_problem: Callable[..., Problem]) -> None:
     # The minimum life is one year: closing in 2027 allows a start in 2026, closing in 2032 also one in 2031.
     for closing, expected in ((2027, [True, False]), (2026, [False, False]), (2032, [True, True])):

@@ -79,6 +79,7 @@ def test_sites_keep_the_coordinates_and_capacities_of_the_packs(pack_countries):
     assert len(sites[costs].drop_duplicates()) == 2
 
 
+@pytest.mark.slow
 def test_every_country_with_candidates_has_rows_and_a_budget(problem):
     candidates = problem.plants[problem.plants["is_candidate"]]
     countries = {name for name in candidates["province"] if not are_in_area(pd.Series([name]), "China")[0]}

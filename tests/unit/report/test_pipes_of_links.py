@@ -69,6 +69,7 @@ def test_the_page_has_one_line_per_link_and_one_row_per_pipeline(plan: Plan) -> 
     assert shown.count("C → T") == 2 and "271" not in shown
 
 
+@pytest.mark.slow
 def test_a_representative_year_is_not_compared_with_other_periods(hand_solved: Callable[..., Plan]) -> None:
     run = run_of(hand_solved({"targets.captured_ktpa": 300}, plants=PLANTS, sites=SITES, links=LINKS))
     shown = re.sub(r"<[^>]+>", " ", str(timeline(run, Words("en", run.money))))
