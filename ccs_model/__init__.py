@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ccs_model.analysis.regret import regret
     from ccs_model.analysis.stochastic import stochastic
     from ccs_model.analysis.sweep import sweep
-    from ccs_model.errors import CcsModelError
+    from ccs_model.errors import CcsModelError, CheckError, FileError, InfeasibleError, InputError, NoPlanError
     from ccs_model.inputs import Inputs, load_inputs
     from ccs_model.model import build_model
     from ccs_model.pilots.calibrate import calibrate
@@ -42,7 +42,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CcsModelError",
+    "CheckError",
+    "FileError",
+    "InfeasibleError",
+    "InputError",
     "Inputs",
+    "NoPlanError",
     "Plan",
     "Problem",
     "Scenario",
@@ -69,7 +74,9 @@ __all__ = [
 
 # Module of each public name, below ccs_model; the imports above say the same to type checkers.
 _MODULES = {
-    "CcsModelError": "errors",
+    **dict.fromkeys(
+        ("CcsModelError", "CheckError", "FileError", "InfeasibleError", "InputError", "NoPlanError"), "errors"
+    ),
     "Inputs": "inputs",
     "Plan": "plan.plan",
     "Problem": "problem",

@@ -168,11 +168,10 @@ class InfeasibleError(CcsModelError):
         self.folder = folder
         self.tables: Mapping[str, Any] = dict(tables or {})
         self.warnings: tuple[str, ...] | None = None
-        lines = self.conflicts or ("no single constraint restores feasibility when it is relaxed alone",)
-        super().__init__(
-            "infeasible: these constraints conflict; relaxing any one of them restores feasibility:\n"
-            + "\n".join(f"  - {line}" for line in lines)
-        )
+        named = "these constraints conflict; relaxing any one of them restores feasibility:"
+        none = "no single constraint restores feasibility when it is relaxed alone"
+        lines = [f"  - {line}" for line in self.conflicts]
+        super().__init__("\n".join([f"infeasible: {named if lines else none}", *lines]))
 
 
 class NoPlanInRunError(CcsModelError):

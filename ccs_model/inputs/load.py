@@ -150,6 +150,11 @@ def load_inputs(
     allow_outside
         Whether files outside the scenario's folder may be read.
 
+    Returns
+    -------
+    Inputs
+        The tables by name.
+
     Raises
     ------
     InputError

@@ -113,7 +113,7 @@ def changed_bounds(m: pyo.ConcreteModel, original: pyo.ConcreteModel) -> tuple[s
     built, now = _record_model(original), _record_model(m)
     others = [name for name, members in built.members.items() if now.members.get(name) != members]
     raise_issues(
-        Issue("the model", f"it belongs to another problem: variable {name} has other indices", _ANEW)
+        Issue("the model", f"it belongs to another problem: variable {name} has other indices", _REBUILD)
         for name in others[:1]
     )
     raise_issues(_fixed_amiss(m))
@@ -138,10 +138,10 @@ def _fixed_amiss(m: pyo.ConcreteModel) -> Iterator[Issue]:
             yield Issue("the model", f"variable {each.name} is fixed at {each.value:g}, outside its domain", "fix(1)")
 
 
-_ANEW = "build_model(problem) builds the model of this problem"
+_REBUILD = "build_model(problem) builds the model of this problem"
 _CHANGE = (
-    "change the scenario, or solve the model with a solver of your own; if it was built for another problem, build it "
-    "anew with build_model(problem)"
+    "change the scenario, or solve the model with a solver of your own; if it was built for another problem, rebuild "
+    "it with build_model(problem)"
 )
 
 

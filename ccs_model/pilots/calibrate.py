@@ -133,9 +133,28 @@ class Calibration:
 
 
 def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:
-    """Fit a preset of pilots/presets (or `all`) to what it says was observed.
+    """Fit a preset of pilots/presets (or `all`) to its observations.
 
-    Raises CheckError where the report and the priors conflict, unless `accept`; InputError for an unknown preset.
+    Parameters
+    ----------
+    preset
+        Name of the preset, or `all`.
+    accept
+        Whether to fit a report that conflicts with the priors; the conflict stands beside the parameters.
+    inputs
+        Tables; the shipped ones by default.
+
+    Returns
+    -------
+    Calibration
+        Posterior of each parameter and zone by preset, and the observations behind it.
+
+    Raises
+    ------
+    CheckError
+        If a report and the priors conflict, unless `accept`.
+    InputError
+        If there is no such preset.
     """
     inputs = inputs if inputs is not None else load_inputs()
     names = presets(inputs) if preset == ALL else [preset]

@@ -113,9 +113,28 @@ def replay(
     inputs: Inputs | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Replay:
-    """Replay a case or several: paths of case files, or cases read before.
+    """Test cases of pilot zones: every expectation must hold, and every control must fail.
 
-    Every file is read before anything is solved; InputError names all their issues.
+    Parameters
+    ----------
+    cases
+        Case file, a case, or several of them. Every file is read before anything is solved.
+    inputs
+        Tables; the shipped ones by default.
+    on_progress
+        Receives the name of each case before it is solved.
+
+    Returns
+    -------
+    Replay
+        One row an expectation: quantity, value, band, and whether it is as expected.
+
+    Raises
+    ------
+    InputError
+        With the issues of all files.
+    FileError
+        If a file cannot be read.
     """
     given = [cases] if isinstance(cases, str | PathLike | Case) else list(cases)
     read: list[Case] = []

@@ -1,35 +1,4 @@
-"""`Plan`: the result of a run as tables on the index columns of the inputs.
-
-retrofits   one row a retrofit: where, when, what, tonnes, capex, levelised costs
-flows       one row a pipe and period
-vintages    one row a link, pipe size and period of construction; None without shared links
-storage     one row a site and period
-emissions   one row a province, sector and period
-costs       one row a term: discounted million over the horizon; `cost_terms` is the same as a mapping
-cashflow    undiscounted million by calendar year
-zones       one row a province, last period
-by_year     one row a period: totals
-targets     one row a target: required, reached, missed, shadow price
-fixed_decisions  one row a required or excluded plant: cost of that decision
-shares      one row a user of each link and site: its costs by use and by Shapley value; None without shared links
-owners      one row a retrofitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
-owner_cashflow  one row a retrofitted plant and calendar year: income, expenses, funds, tax; None in a static year
-funds       one row a fund and period: its part of the capital
-owner_capital   one row a retrofitted plant, kind, start and life: capital; None in a static year
-owner_tonnes    one row a retrofitted plant and kind of tonne, one column a calendar year; None in a static year
-stakeholders    costs and benefits of owners, public purse, financiers and society; None in a static year
-ledger      one row an item of money, one column a stakeholder
-intensity   one row a province and five-year plan within the horizon: carbon intensity against its goal
-air_pollution   one row a province and pollutant, last period: emissions of capture beside CO₂
-point       one row a non-zero column of the model: its variable, index and value
-duals       one row a constraint that binds in the LP relaxation: its shadow price; None without a relaxation
-checks      one row a check: name, holds, figure, tolerance
-frontier    results of other budgets, if computed
-uncertainty     spread of the results under uncertain inputs, if computed
-revision    edits of the workbook that was solved again, if one was
-
-The units of the columns of a table are in its `attrs["unit"]`, by column.
-"""
+"""`Plan`: the result of a run as tables on the index columns of the inputs."""
 
 from __future__ import annotations
 
@@ -56,12 +25,6 @@ TARGET_COLUMNS = [
 ]  # fmt: skip
 FIXED_DECISION_COLUMNS = ["plant", "name", "decision", "abatement_lost_kt", "cost_added_mn"]
 
-# Frontier: the abatement of each budget.
-#
-# points       one row a budget: its plan, bound and gap, abatement of the merit order, changes
-# breakpoints  one row a budget at which the slope of the LP changes, both ends included
-# moves        one row a plant that enters, leaves or changes its retrofit against the budget below
-
 FRONTIER_SCHEMA = "ccs-model/frontier/2"
 
 POINT_COLUMNS = [
@@ -83,8 +46,12 @@ class Frontier:
     ----------
     about
         The request and the method.
-    points, breakpoints, moves
-        Tables, described above.
+    points
+        One row a budget: its plan, bound and gap, abatement of the merit order, changes.
+    breakpoints
+        One row a budget at which the slope of the LP changes, both ends included.
+    moves
+        One row a plant that enters, leaves or changes its retrofit against the budget below.
     pictures
         Map data of the plan at each budget.
     """
@@ -101,18 +68,6 @@ class Frontier:
         return bool(self.about["is_exact"])
 
 
-# Uncertainty: spread of the results under uncertain inputs.
-#
-# inputs      one row an uncertain input: its distribution and quantiles over the futures
-# futures     one row a future: values of all inputs, and results re-planned and with fixed decisions
-# spread      one row a mode and measure: the plan's value, mean, P5, P50, P95 over the futures
-# tornado     one row a mode, measure and input: means of the measure in the lowest and highest fifth of the input
-# broken      one row a constraint that the fixed plan violates in some future: share of futures, size
-# plants      one row a plant chosen in any future: how often, and whether the plan retrofits it
-#
-# Modes: `replanned` is the LP relaxation of each future with perfect information; `fixed` is the scenario's plan with
-# its builds fixed in every future.
-
 UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
 REPLANNED, FIXED = "replanned", "fixed"
 MODES = (REPLANNED, FIXED)
@@ -124,7 +79,28 @@ CHOSEN_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Spread of the results under uncertain inputs; `about` holds the request and the method, the tables are above."""
+    """Spread of the results under uncertain inputs.
+
+    There are two modes: `replanned` is the LP relaxation of each future with perfect information, `fixed` the plan of
+    the scenario with its builds fixed in every future.
+
+    Attributes
+    ----------
+    about
+        The request and the method.
+    inputs
+        One row an uncertain input: its distribution and quantiles over the futures.
+    futures
+        One row a future: values of all inputs, and results re-planned and with fixed decisions.
+    spread
+        One row a mode and measure: the plan's value, mean, P5, P50, P95 over the futures.
+    tornado
+        One row a mode, measure and input: means of the measure in the lowest and highest fifth of the input.
+    broken
+        One row a constraint that the fixed plan violates in some future: share of futures, size.
+    plants
+        One row a plant chosen in any future: how often, and whether the plan retrofits it.
+    """
 
     about: Mapping[str, Any]
     inputs: pd.DataFrame
@@ -276,13 +252,6 @@ class RunWriter(Protocol):
         """Return the run as a dataset."""
 
 
-_TABLES = (
-    "retrofits", "flows", "vintages", "storage", "emissions", "cashflow", "zones", "by_year", "targets",
-    "fixed_decisions", "shares", "owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity",
-    "air_pollution", "owner_capital", "owner_tonnes", "duals",
-)  # fmt: skip
-
-
 def with_units(table: pd.DataFrame, currency: str, price_year: int) -> pd.DataFrame:
     """State the units of the columns of a table in its `attrs`."""
     units = {str(name): unit_text(str(name), currency, price_year) for name in table.columns}
@@ -292,10 +261,99 @@ def with_units(table: pd.DataFrame, currency: str, price_year: int) -> pd.DataFr
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan:
-    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
+    """A verified plan. Do not change its tables: what is written is theirs.
 
-    `warnings` are sentences about the model as it was solved: its numbers, not its plan. `added_components` names the
-    constraints and variables that were added to the model of the problem.
+    Tables are DataFrames with the units of their columns in `attrs["unit"]`.
+
+    Attributes
+    ----------
+    problem
+        The problem that was solved.
+    status
+        `optimal`, `within_gap` or `limit`.
+    objective
+        Value, bounds and gaps of the objective.
+    relaxation
+        Optimum and shadow prices of the LP relaxation.
+    marginal_budget
+        What additional budget buys; None without a budget or a value.
+    binding_limits
+        Limits that bind in the LP relaxation, with shadow prices.
+    totals
+        Headline figures by name; units are those of their suffix.
+    terms
+        Parts of the objective by name.
+    cost_terms
+        Discounted cost by term, million.
+    retrofits
+        One row a retrofit: where, when, what, tonnes, capex, levelised costs.
+    flows
+        One row a pipe and period.
+    vintages
+        One row a link, pipe size and period of construction; None without shared links.
+    storage
+        One row a site and period.
+    emissions
+        One row a province, sector and period.
+    costs
+        One row a term: discounted million over the horizon; `cost_terms` is the same as a mapping.
+    cashflow
+        Undiscounted million by calendar year.
+    zones
+        One row a province, last period.
+    by_year
+        One row a period: totals.
+    targets
+        One row a target: required, reached, missed, shadow price.
+    fixed_decisions
+        One row a required or excluded plant: cost of that decision.
+    shares
+        One row a user of each link and site: its costs by use and by Shapley value; None without shared links.
+    owners
+        One row a retrofitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static
+        year.
+    owner_cashflow
+        One row a retrofitted plant and calendar year: income, expenses, funds, tax; None in a static year.
+    funds
+        One row a fund and period: its part of the capital.
+    owner_capital
+        One row a retrofitted plant, kind, start and life: capital; None in a static year.
+    owner_tonnes
+        One row a retrofitted plant and kind of tonne, one column a calendar year; None in a static year.
+    stakeholders
+        Costs and benefits of owners, public purse, financiers and society; None in a static year.
+    ledger
+        One row an item of money, one column a stakeholder.
+    intensity
+        One row a province and five-year plan within the horizon: carbon intensity against its goal.
+    air_pollution
+        One row a province and pollutant, last period: emissions of capture beside CO₂.
+    point
+        One row a non-zero column of the model: its variable, index and value.
+    duals
+        One row a constraint that binds in the LP relaxation: its shadow price; None without a relaxation.
+    checks
+        One row a check: name, holds, figure, tolerance.
+    frontier
+        Results of other budgets, if computed.
+    uncertainty
+        Spread of the results under uncertain inputs, if computed.
+    revision
+        Edits of the workbook that was solved again, if one was.
+    corridors
+        Links searched; None if all candidate links were.
+    size
+        Rows, columns and integers of the model.
+    timings
+        Seconds of each stage; they stand in the manifest only.
+    solver_log
+        Log of the solver.
+    warnings
+        Sentences on the model as it was solved: its numbers, not its plan.
+    added_components
+        Constraints and variables that were added to the model of the problem, and `bounds of VARIABLE`.
+    writer
+        Writes run folders and workbooks.
     """
 
     problem: Problem
@@ -343,8 +401,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         """State the units of the columns of every table."""
-        for name in _TABLES:
-            if (table := getattr(self, name)) is not None:
+        for table in vars(self).values():
+            if isinstance(table, pd.DataFrame):
                 with_units(table, self.problem.currency, self.problem.price_year)
 
     def __repr__(self) -> str:

@@ -82,6 +82,26 @@ class StoredRun:
         known = ", ".join((*tables, *_IN_DOCUMENT))
         raise AttributeError(f"a stored run has no attribute or table {name!r}; its tables: {known}")
 
+    def __dir__(self) -> list[str]:
+        """Return attributes and tables."""
+        return [*super().__dir__(), *self.tables, *_IN_DOCUMENT]
+
+    @property
+    def status(self) -> str:
+        """`optimal`, `within_gap` or `limit`."""
+        return str(self.document["status"])
+
+    @property
+    def totals(self) -> Mapping[str, float | int | None]:
+        """Headline figures by name, as `Plan.totals`."""
+        totals: Mapping[str, float | int | None] = self.document["totals"]
+        return totals
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the run as it was solved."""
+        return tuple(self.document["warnings"])
+
     def _with_units(self, table: pd.DataFrame) -> pd.DataFrame:
         return with_units(table, str(self.document["currency"]), int(self.document["price_year"]))
 

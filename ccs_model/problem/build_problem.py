@@ -119,13 +119,23 @@ def build_problem(
     least_bound_ktpa
         Nameplate of a plan of another budget, for which shared pipes and sites are large enough as well.
 
+    Returns
+    -------
+    Problem
+        Sets and coefficients in canonical units (kt, million of the scenario's currency and price year, km).
+
     Raises
     ------
     InputError
         For names that the tables do not contain.
     InfeasibleError
         If no retrofit can contribute to a target.
+    TypeError
+        If `scenario` or `inputs` is anything else, such as a dict.
     """
+    if not (isinstance(scenario, Scenario) and isinstance(inputs, Inputs)):
+        found = f"{type(scenario).__name__} and {type(inputs).__name__}"
+        raise TypeError(f"expected a Scenario and Inputs, got {found}: load_inputs(scenario) reads its tables")
     level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
     raise_issues([*name_issues(scenario, inputs), *amount_issues(scenario, inputs)])

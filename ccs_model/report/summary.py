@@ -224,6 +224,7 @@ class _Summary:
         granted = granted_mn(self.document["funds"])
         repaid = f"; the owners repay {funded - granted:,.0f}" if funded - granted > 0 else ""
         funds = f" Funds pay {funded:,.0f} million of the capital{repaid}." if funded > 0 else ""
+        funds += self._debt_service()
         alone = totals["standalone_npv_mn"] or 0.0
         standalone = (
             "" if math.isclose(alone, totals["npv_mn"] or 0.0) else f" ({alone:,.0f} without other profits to tax)"
@@ -231,6 +232,21 @@ class _Summary:
         return (
             f"Owners' NPV after tax{priced}: {self._million_text(totals['npv_mn'])}{standalone} at a discount rate of "
             f"{100 * self.context['discount_rate']:g}%.{worth}{funds}"
+        )
+
+    def _debt_service(self) -> str:
+        """Return the lowest debt service cover of a plant; empty without debt."""
+        owners = [row for row in self.document["owners"] if row["plant"] != "all"]
+        with_debt = [row for row in owners if row.get("debt_service_cover") is not None]
+        if not with_debt:
+            return ""
+        lowest = min(with_debt, key=lambda row: float(row["debt_service_cover"]))
+        names = {row["plant"]: row["name"] for row in self.document["retrofits"]}
+        n_below = sum(row["debt_service_cover"] < 1 for row in with_debt)
+        below = f"; below 1 at {n_below} of {count_text(len(with_debt), 'plant')} with debt" if n_below else ""
+        return (
+            f" The lowest debt service cover of a year is {lowest['debt_service_cover']:.2f} "
+            f"({names.get(lowest['plant'], lowest['plant'])}){below}."
         )
 
     def _capital_cost(self) -> str:

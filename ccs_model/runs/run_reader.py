@@ -70,6 +70,11 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     folder
         A folder written by `ccs-model optimize`, `frontier` or `montecarlo`, or by `Plan.to_folder`.
 
+    Returns
+    -------
+    StoredRun
+        The run with its tables, summary and charts.
+
     Raises
     ------
     FileError
@@ -187,7 +192,12 @@ def run_of(plan: Plan) -> StoredRun:
 
 
 def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
-    """List the runs and analyses directly inside `folder`, the newest first.
+    """List the runs and analyses directly inside a folder, the newest first.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run folders.
 
     Returns
     -------

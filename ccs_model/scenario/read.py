@@ -93,6 +93,11 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     allow_outside
         Whether the file named by `extends` may lie outside the folder of the scenario.
 
+    Returns
+    -------
+    Scenario
+        The scenario, with the values of the file that it extends.
+
     Raises
     ------
     InputError

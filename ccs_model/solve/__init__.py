@@ -19,6 +19,9 @@ class _Solve(ModuleType):
     def __call__(self, *arguments: Any, **options: Any) -> Plan:
         return _function()(*arguments, **options)
 
+    def __reduce__(self) -> tuple[Callable[[], Callable[..., Plan]], tuple[()]]:
+        return _function, ()
+
     @property
     def __signature__(self) -> Signature:
         return signature(_function())

@@ -216,7 +216,7 @@ def solve(
     model
         `build_model(problem)`, perhaps extended; by default it is built here.
     on_progress
-        Called with each line of progress.
+        Called with each line of progress, in part from another thread; its errors reach the caller.
     started
         When the time limit began, a value of `clock.time_s`; by default now.
 

@@ -10,6 +10,7 @@ import pytest
 
 import ccs_model as ccs
 from ccs_model.plan.plan import Plan
+from ccs_model.solve import driver
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +25,7 @@ def test_pickled_and_copied_plan_equals_the_original(plan: Plan) -> None:
         assert other.totals == plan.totals and isinstance(other.totals, MappingProxyType)
         assert other.problem.scenario == plan.problem.scenario
         assert other.retrofits.equals(plan.retrofits) and other.summary() == plan.summary()
+
+
+def test_solve_can_be_sent_to_another_process() -> None:
+    assert pickle.loads(pickle.dumps(ccs.solve)) is driver.solve

@@ -110,16 +110,15 @@ def owners(run: StoredRun, words: Words) -> Markup:
         payback = row["payback_yr"] if row["capex_mn"] else None  # nothing invested, nothing to pay back
         rows.append({**row, "name": name, "is_total": is_total, "payback_yr": payback})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
+    has_debt = any(row["debt_service_cover"] is not None for row in rows)
+    of_debt = [
+        Column("equity_irr_share", words.label("IRR of the equity")),
+        Column("debt_service_cover", words.label("Minimum debt service cover"), "", 2),
+    ]
     columns = columns_of(
-        words,
-        "name",
-        "capex_mn",
-        "public_money_mn",
-        "npv_mn",
-        "project_irr_share",
-        "payback_yr",
-        "break_even_carbon_price_per_t",
-    )
+        words, "name", "capex_mn", "public_money_mn", "npv_mn", "project_irr_share", *(of_debt if has_debt else ()),
+        "payback_yr", "break_even_carbon_price_per_t",
+    )  # fmt: skip
     has_total = bool(rows[-1]["is_total"])
     document, notes = run.document, []
     if document["funds"] or document["costs"].get("paid_mn"):
@@ -138,6 +137,11 @@ def owners(run: StoredRun, words: Words) -> Markup:
     reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
     notes += [f"Plants without an internal rate of return: {n} ({reason})." for reason, n in reasons.items()]
     shown = table("owners", columns, to_plain_values(rows), words, words("owner_returns"), has_total=has_total)
+    if has_debt:
+        notes.append(
+            "Debt service cover is the lowest ratio of operating cash after tax to interest and repayment in a year "
+            "before the end of the horizon; tax relief on losses counts."
+        )
     drawn = [row for row in document["funds"] if row["spend_mn"] > 0]
     of_funds = [
         Column("fund", words.label("Fund")),

@@ -172,6 +172,8 @@ def test_a_stored_run_has_the_tables_of_its_plan(small: Callable[..., Scenario],
         assert stored.attrs.get("unit", {}) == own.attrs.get("unit", {}), name
     assert run.retrofits["is_extrapolated"].dtype == bool and run.macc["in_plan"].dtype == bool
     assert set(run.owners["no_project_irr"]) == set(plan.owners["no_project_irr"])
+    assert (run.status, dict(run.totals), run.warnings) == (plan.status, dict(plan.totals), plan.warnings)
+    assert {"retrofits", "by_year", "summary"} <= set(dir(run))
     with pytest.raises(AttributeError, match=r"'duals'; its tables: .*by_year"):
         _ = run.duals
 

@@ -114,7 +114,7 @@ def test_model_of_another_problem_is_an_error(problem_of: ProblemOf, one_vent: C
     problem = problem_of(one_vent)
     stale = build_model(problem_of(one_vent, {"budget.total_mn": 77}))
     with pytest.raises(
-        InputError, match=r"constraint spending_within_budget was changed.*anew with build_model\(problem\)"
+        InputError, match=r"constraint spending_within_budget was changed.*rebuild it with build_model\(problem\)"
     ):
         solve(problem, stale)
     for other in (build_model(problem_of(NETWORK)), pyo.ConcreteModel()):
