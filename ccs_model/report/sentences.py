@@ -86,7 +86,7 @@ def answer(plan: Plan) -> str:
     costs = "net abatement in the last period is zero, so no cost per tonne is given."
     if capture is not None and avoidance is not None:
         costs = (
-            f"the capture cost is {rounded_text(capture)} per t captured and the avoidance cost, with transport and "
+            f"the capture cost is {rounded_text(capture)} {unit} captured and the avoidance cost, with transport and "
             f"storage, {rounded_text(avoidance)} {unit} avoided."
         )
     when = "In a representative year" if problem.is_static else f"In the last period, from {problem.years[-1]},"
@@ -118,11 +118,14 @@ def _investment(plan: Plan) -> str:
         investment += (
             f"; with annualised capital, the annual cost is {rounded_text(sum(plan.cost_terms.values()))} million"
         )
-    without = ", without grants," if granted > BUILT else ""
-    budget = (
-        "" if totals["budget_mn"] is None else f"; the budget{without} is {rounded_text(totals['budget_mn'])} million"
-    )
-    return f"{investment}{budget}"
+    if totals["budget_mn"] is None:
+        return investment
+    budget = rounded_text(totals["budget_mn"])
+    if granted > BUILT:
+        return (
+            f"{investment}; the budget of {budget} million pays {rounded_text((totals['capex_mn'] or 0.0) - granted)}"
+        )
+    return f"{investment}; the budget is {budget} million"
 
 
 def storage_band(cost_per_t: float | None, problem: Problem) -> str:

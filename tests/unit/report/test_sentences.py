@@ -16,13 +16,14 @@ from ccs_model.scenario.sections import Fund
 
 def test_capital_paid_by_grants_is_reported_apart_from_the_budget(small_plan: Plan) -> None:
     funds = pd.DataFrame({"fund": "eu", "kind": "grant", "year": [2026, 2030], "spend_mn": [80.0, 0.0]})
-    capex = small_plan.totals["budget_mn"] + 79.0
+    budget = small_plan.totals["budget_mn"]
+    capex = budget + 79.0
     plan = replace(small_plan, funds=funds, totals={**small_plan.totals, "capex_mn": capex})
     text = sentences.answer(plan)
-    assert ", of which grants pay 80; the budget, without grants, is" in text
+    assert f", of which grants pay 80; the budget of {budget:,.0f} million pays {budget - 1:,.0f}; the capture" in text
     assert "grants" not in sentences.answer(small_plan)
     translated = Language("zh").sentence(text)
-    assert "其中补助 80；预算（不含补助）" in translated
+    assert "其中补助 80；预算 2,000 百万元，其中支付 1,999 百万元" in translated
 
 
 @pytest.mark.parametrize("objective", ["max_abatement", "min_cost", "max_npv", "max_net_benefit"])
