@@ -110,7 +110,7 @@ def montecarlo(
 
 def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
     from ccs_model.plan.plan import FIXED, REPLANNED
-    from ccs_model.report.phrases import FEW_FUTURES, futures_text
+    from ccs_model.report.phrases import FEW_FUTURES, futures_text, is_beyond_noise
     from ccs_model.report.workbook.uncertainty_sheet import measures
 
     lines = [f"{bold_text(document['scenario'])}: {document['n_draws']} futures, seed {document['seed']}",
@@ -130,13 +130,10 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         lines.append("More --draws narrow this down.")
     for mode, heading in headings:
         # Inputs whose effect is within sampling error are left out.
-        most = [
-            row
-            for row in document["tornado"]
-            if row["mode"] == mode
-            and row["measure"] == "objective_value"
-            and _is_above_noise(row["width"], row["noise_width"])
+        of_objective = [
+            row for row in document["tornado"] if row["mode"] == mode and row["measure"] == "objective_value"
         ]
+        most = [row for row in of_objective if is_beyond_noise(row)]
         if not most:
             continue
         lines += ["", f"Largest effects on the objective, in {document['unit']}. {heading}:"]
@@ -152,10 +149,6 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         if names or is_planned:
             lines += ["", textwrap.fill(f"{what} ({len(names)}): {', '.join(names) or 'none'}", columns())]
     return "\n".join([*lines, f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"])
-
-
-def _is_above_noise(width: float | None, noise: float | None) -> bool:
-    return width is not None and noise is not None and width > noise
 
 
 @click.command(

@@ -431,5 +431,6 @@ def is_beyond_noise(driver: Mapping[str, Any]) -> bool:
     """Whether a row of the tornado has an effect by the F test, or by its width with too few futures for that test."""
     share = driver.get("variance_share")
     if share is None or math.isnan(share):
-        return bool(driver["width"] > driver["noise_width"])
+        width, noise = driver["width"], driver["noise_width"]
+        return width is not None and noise is not None and bool(width > noise)
     return bool(share > 0.0)
