@@ -14,7 +14,7 @@ from ccs_model.report.language import Language
 from ccs_model.report.workbook.book import Book, new_workbook
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.scenario import Scenario
 
 ROWS_A_S = 6_000
@@ -75,7 +75,7 @@ def written(n_rows: int) -> tuple[float, float]:
     def write(sheet: Sheet, _: object) -> None:
         sheet.table(COLUMNS, rows, main=True, key="rows")
 
-    page = Page("Rows", "Rows.", write)
+    page = SheetSpec("Rows", "Rows.", write)
     started = time.process_time()
     workbook, out = new_workbook("Rows")
     sheet = Sheet(Book(workbook, [page.name], plan, Language()), page, (page,))

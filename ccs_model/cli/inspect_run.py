@@ -33,7 +33,7 @@ from ccs_model.cli.terminal import bold_text, columns, print_json, show_warnings
 from ccs_model.errors import CHECK_FAILED, DONE, FileError, InputError, Issue, schema_issue
 from ccs_model.report.summary import summary_text
 from ccs_model.report.text_tables import align_columns, fit_columns, truncate, width_of, wrap
-from ccs_model.runs.run_list import ListedRun, document_of, listed_runs, require_kind, sweep_rows, sweep_warnings
+from ccs_model.runs.run_list import RunEntry, document_of, listed_runs, require_kind, sweep_rows, sweep_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ def runs(dir: Path, as_json: bool) -> int:
     return DONE
 
 
-def _runs_table(found: Sequence[ListedRun]) -> str:
+def _runs_table(found: Sequence[RunEntry]) -> str:
     rows = [["name", "date", "objective", "status", "gap", "result"]]
     for each in found:
         unit = (each.unit or "").partition(" over ")[0]

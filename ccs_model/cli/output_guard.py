@@ -31,7 +31,7 @@ _OF_RUN = frozenset((MANIFEST, "solver.log", "tables", "own"))
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """A kind of file that a command writes: what messages call it, and how the content of such a file begins."""
 
     name: str
@@ -44,17 +44,17 @@ class Kind:
         return not head or self.begins.match(head) is not None
 
 
-WORKBOOK = Kind("an Excel workbook", re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|xl/|docProps/)", re.S))
-PAGE = Kind("an HTML page", re.compile(rb"\s*<!doctype html", re.I))
-GEOJSON = Kind("a GeoJSON feature collection", re.compile(rb'\s*\{\s*"type"\s*:\s*"FeatureCollection"'))
-NETCDF = Kind("a netCDF file", re.compile(rb"CDF[\x01\x02\x05]"))
-PARQUET = Kind("a Parquet file", re.compile(rb"PAR1"))
-CALIBRATION = Kind("a calibration", re.compile(rb'\s*\{\s*"schema"\s*:\s*"ccs-model/calibration/'))
-IAMC = Kind("an IAMC table", re.compile(rb"Model,Scenario,Region,Variable,Unit\b", re.I))
-NUMBERS = Kind("an exported table of numbers", re.compile(rb"table,key,year,name,value,unit\s"))
+WORKBOOK = FileKind("an Excel workbook", re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|xl/|docProps/)", re.S))
+PAGE = FileKind("an HTML page", re.compile(rb"\s*<!doctype html", re.I))
+GEOJSON = FileKind("a GeoJSON feature collection", re.compile(rb'\s*\{\s*"type"\s*:\s*"FeatureCollection"'))
+NETCDF = FileKind("a netCDF file", re.compile(rb"CDF[\x01\x02\x05]"))
+PARQUET = FileKind("a Parquet file", re.compile(rb"PAR1"))
+CALIBRATION = FileKind("a calibration", re.compile(rb'\s*\{\s*"schema"\s*:\s*"ccs-model/calibration/'))
+IAMC = FileKind("an IAMC table", re.compile(rb"Model,Scenario,Region,Variable,Unit\b", re.I))
+NUMBERS = FileKind("an exported table of numbers", re.compile(rb"table,key,year,name,value,unit\s"))
 
 
-def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+def validate_output_file(path: Path, kind: FileKind, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Raise unless `path` may be written.
 
     Parameters
@@ -94,7 +94,7 @@ def validate_output_file(path: Path, kind: Kind, *, force: bool = False, inputs:
             raise FileError(f"{path}: is not {kind.name}; it is left unchanged")
 
 
-def validate_output_files(folder: Path, kind: Kind, *, force: bool = False) -> None:
+def validate_output_files(folder: Path, kind: FileKind, *, force: bool = False) -> None:
     """Raise FileError unless files of a kind may be written to a folder: it is new, or holds only such files."""
     with _report_write_errors(folder):
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):

@@ -1,7 +1,7 @@
 """All money of a plan by item, id and calendar year, undiscounted.
 
-An `Item` has million [id, calendar + 1] along the ids of one variable; its last column is the end of the horizon. Costs
-are positive. The sum over ids is the programme's account; the split by users gives each plant's.
+A `MoneyItem` has million [id, calendar + 1] along the ids of one variable; its last column is the end of the horizon.
+Costs are positive. The sum over ids is the programme's account; the split by users gives each plant's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ccs_model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
+class MoneyItem:
     """One item of money on one variable; `name` ends in _mn and is its cost term."""
 
     name: str
@@ -46,7 +46,7 @@ class Item:
     amount: Floats
 
 
-def items_of(point: Point) -> Iterator[Item]:
+def items_of(point: Point) -> Iterator[MoneyItem]:
     """Yield all money of the cost terms, except shortfalls, which no plant pays."""
     yield from _retrofit_items(point)
     if point.problem.network is not None:
@@ -93,36 +93,36 @@ def capital_of(point: Point, variable: str, capex: Floats, life_yr: npt.ArrayLik
     return spread_at_start(problem, (capex * weight)[:, None] * point.decided[variable])
 
 
-def _retrofit_items(point: Point) -> Iterator[Item]:
+def _retrofit_items(point: Point) -> Iterator[MoneyItem]:
     problem = point.problem
     routes = problem.routes
     for kind, life in (("capture", "life_yr"), ("pipe", "pipe_life_yr")):
         capex = routes[f"{kind}_capex_mn"].to_numpy(float)
-        yield Item(f"{kind}_capex_mn", BUILD, capital_of(point, BUILD, capex, routes[life]))
+        yield MoneyItem(f"{kind}_capex_mn", BUILD, capital_of(point, BUILD, capex, routes[life]))
     for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
         yearly = routes[column].to_numpy(float)[:, None] * point.running
-        yield Item(name, BUILD, spread_yearly(problem, yearly))
+        yield MoneyItem(name, BUILD, spread_yearly(problem, yearly))
     if problem.network is None:
         yield from _own_storage_items(point)
     captured = point.captured_ktpa[:, period_positions(problem)]
     for name, per_t in problem.cost_per_t.items():
-        yield Item(f"{name}_mn", CAPTURED, spread_yearly(problem, captured * per_t / 1000.0))
+        yield MoneyItem(f"{name}_mn", CAPTURED, spread_yearly(problem, captured * per_t / 1000.0))
 
 
-def _own_storage_items(point: Point) -> Iterator[Item]:
+def _own_storage_items(point: Point) -> Iterator[MoneyItem]:
     """Injection sites and wells of options with their own pipe."""
     problem = point.problem
     routes = problem.routes
     for name in ("site_capex_mn", "well_capex_mn"):
-        yield Item(name, BUILD, capital_of(point, BUILD, routes[name].to_numpy(float), routes["storage_life_yr"]))
+        yield MoneyItem(name, BUILD, capital_of(point, BUILD, routes[name].to_numpy(float), routes["storage_life_yr"]))
     for name, column in STORAGE_YEARLY.items():
-        yield Item(name, BUILD, spread_yearly(problem, routes[column].to_numpy(float)[:, None] * point.running))
+        yield MoneyItem(name, BUILD, spread_yearly(problem, routes[column].to_numpy(float)[:, None] * point.running))
     for name in ("closure_mn", "post_injection_mn"):
         due = routes[name].to_numpy(float) * point.build.sum(axis=1) * (not problem.is_static)
-        yield Item(name, BUILD, spread_at_end(problem, due))
+        yield MoneyItem(name, BUILD, spread_at_end(problem, due))
 
 
-def _network_items(point: Point) -> Iterator[Item]:
+def _network_items(point: Point) -> Iterator[MoneyItem]:
     problem, decided = point.problem, point.decided
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
@@ -134,40 +134,40 @@ def _network_items(point: Point) -> Iterator[Item]:
         return spread_yearly(problem, per_unit * used * factor)
 
     for name in (PIPE, ADDED_CAPACITY):
-        yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
+        yield MoneyItem("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # O&M of pipes follows nameplate capacity, or their capital.
     upkeep = yearly_cost(lines, "om_mn_per_ktpa", pipe_flow, 1.0 / problem.delivered_share)
-    yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
+    yield MoneyItem("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     for name in (PIPE, ADDED_CAPACITY):
         yearly = (capex[name] * built["om_share"].to_numpy(float))[:, None] * np.cumsum(decided[name], axis=1)
-        yield Item("pipe_fixed_om_mn", name, spread_yearly(problem, yearly))
+        yield MoneyItem("pipe_fixed_om_mn", name, spread_yearly(problem, yearly))
     power = pipe_flow[:, period_positions(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", PIPE_FLOW, spread_yearly(problem, power))
-    yield Item("haul_mn", PIPE_FLOW, yearly_cost(lines, "haul_per_t", pipe_flow, 1e-3))
-    yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
-    yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
+    yield MoneyItem("pipe_power_mn", PIPE_FLOW, spread_yearly(problem, power))
+    yield MoneyItem("haul_mn", PIPE_FLOW, yearly_cost(lines, "haul_per_t", pipe_flow, 1e-3))
+    yield MoneyItem("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
+    yield MoneyItem("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
     for name, column in STORAGE_YEARLY.items():
         variable = WELLS if name.startswith("well") else OPENED
-        yield Item(name, variable, yearly_cost(sites, column, np.cumsum(decided[variable], axis=1)))
-    yield Item("storage_mn", INJECTED, yearly_cost(stores, "variable_per_t", decided[INJECTED], 1e-3))
+        yield MoneyItem(name, variable, yearly_cost(sites, column, np.cumsum(decided[variable], axis=1)))
+    yield MoneyItem("storage_mn", INJECTED, yearly_cost(stores, "variable_per_t", decided[INJECTED], 1e-3))
     for name in ("closure_mn", "post_injection_mn"):
         due = sites[name].to_numpy(float) * decided[OPENED].sum(axis=1) * (not problem.is_static)
-        yield Item(name, OPENED, spread_at_end(problem, due))
+        yield MoneyItem(name, OPENED, spread_at_end(problem, due))
     oil = yearly_cost(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
-    yield Item("oil_revenue_mn", PAID_FOR_OIL, oil)
+    yield MoneyItem("oil_revenue_mn", PAID_FOR_OIL, oil)
 
 
-def _salvage(point: Point) -> Iterator[Item]:
+def _salvage(point: Point) -> Iterator[MoneyItem]:
     """Salvage value of all capital at the end of the horizon, an income."""
     problem = point.problem
     if problem.is_static:
         return
     for name, left in salvage_mn(problem).items():
         amount = (left * point.decided[name]).sum(axis=1) / problem.closing_discount
-        yield Item("salvage_mn", name, spread_at_end(problem, -amount))
+        yield MoneyItem("salvage_mn", name, spread_at_end(problem, -amount))
 
 
-def _policy_payments(point: Point) -> Iterator[Item]:
+def _policy_payments(point: Point) -> Iterator[MoneyItem]:
     """Yearly policy payments; capped payments are spread evenly over the period's years with a payment."""
     problem, accounts = point.problem, point.problem.accounts
     if not accounts.pays:
@@ -177,7 +177,7 @@ def _policy_payments(point: Point) -> Iterator[Item]:
         pays = accounts.paying_years.astype(float)
         n_paid = np.bincount(at, weights=pays, minlength=len(problem.years))
         yearly = point.decided[PAID] / np.maximum(n_paid, 1.0)
-        yield Item("paid_mn", PAID, spread_yearly(problem, -yearly[:, at] * pays))
+        yield MoneyItem("paid_mn", PAID, spread_yearly(problem, -yearly[:, at] * pays))
         return
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         running = point.running[:, at]
@@ -185,12 +185,14 @@ def _policy_payments(point: Point) -> Iterator[Item]:
             works = problem.running_share[..., at] * accounts.paid_share
             running = np.einsum("rst,rs->rt", works, point.build)
         reduced = problem.reduced_ktpa[:, None] * running
-        yield Item("paid_mn", BUILD, spread_yearly(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
+        yield MoneyItem("paid_mn", BUILD, spread_yearly(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
     # Payments that depend on the start of a unit leave out the CO₂ of shared pipes.
     flow = point.decided.get(PIPE_FLOW) if accounts.paid_share is None else None
     for variable, used in ((CAPTURED, point.captured_ktpa), (PIPE_FLOW, flow)):
         if used is not None:
-            yield Item("paid_mn", variable, spread_yearly(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
+            yield MoneyItem(
+                "paid_mn", variable, spread_yearly(problem, -_rate(problem, variable) * used[:, at] / 1000.0)
+            )
 
 
 def _rate(problem: Problem, variable: str) -> Floats:
@@ -243,7 +245,7 @@ def _shortfall_mn(point: Point) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class PlantSplit:
     """Splits amounts of a variable, [id, period] or [id, calendar + 1], into [plant, …] of the retrofitted plants.
 
     Plants pay for their own retrofits, and for shared assets in proportion to use.

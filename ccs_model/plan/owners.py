@@ -29,7 +29,7 @@ from ccs_model.model.objective import npv_terms
 from ccs_model.model.terms import capex_mn, sum_terms
 from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.money import Split, items_of, period_positions, spread_at_start, spread_yearly
+from ccs_model.plan.money import PlantSplit, items_of, period_positions, spread_at_start, spread_yearly
 from ccs_model.problem import Problem
 
 # Income positive, expense negative; they sum to net_mn.
@@ -70,12 +70,12 @@ class Owners:
     """Accounts of the retrofitted plants; arrays [plant, calendar + 1], with the end of the horizon as last column."""
 
     point: Point
-    split: Split
+    split: PlantSplit
 
     @classmethod
     def of(cls, point: Point, sharing: CostSharing | None) -> Owners:
         """Return the accounts of a plan's plants."""
-        return cls(point, Split(point, sharing))
+        return cls(point, PlantSplit(point, sharing))
 
     @cached_property
     def flows(self) -> dict[str, Floats]:

@@ -205,7 +205,7 @@ class MarginalBudget:
 
 
 @dataclass(frozen=True)
-class Size:
+class ModelSize:
     """Size of the model as solved."""
 
     n_rows: int
@@ -384,7 +384,7 @@ class Plan:
     air_pollution: pd.DataFrame
     corridors: tuple[str, ...] | None
     checks: pd.DataFrame
-    size: Size
+    size: ModelSize
     fixed_decisions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FIXED_DECISION_COLUMNS))
     timings: Mapping[str, float] = field(default_factory=dict)
     solver_log: str = ""

@@ -29,7 +29,7 @@ SWEEP_WARNINGS = "sweep.warnings.csv"
 
 
 @dataclass(frozen=True)
-class ListedRun:
+class RunEntry:
     """A result folder: `objective` in `unit` with its gaps, and the result in a few words.
 
     `gap_share` is that over all candidate links, `searched_gap_share` that within the links searched.
@@ -87,7 +87,7 @@ def require_kind(folder: Path) -> tuple[str, Path]:
     return found
 
 
-def listed_runs(folder: Path) -> list[ListedRun]:
+def listed_runs(folder: Path) -> list[RunEntry]:
     """Return the results directly inside a folder, the newest first; other folders and damaged results are left out.
 
     Raises FileError if there is no such folder.
@@ -124,7 +124,7 @@ def status_counts(rows: list[dict[str, str]]) -> str:
     return ", ".join(f"{n} {status}" for status, n in Counter(row["status"] for row in rows).items())
 
 
-def _listed_run_of(folder: Path, kind: str, path: Path) -> ListedRun:
+def _listed_run_of(folder: Path, kind: str, path: Path) -> RunEntry:
     document = document_of(path)
     date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
     value, unit, status, gap, searched, text = None, None, "", None, None, ""
@@ -140,7 +140,7 @@ def _listed_run_of(folder: Path, kind: str, path: Path) -> ListedRun:
     else:
         text, value, gap = _analysis(folder, kind, document)
         unit = document.get("unit")
-    return ListedRun(folder.name, kind, date, str(document["scenario"]), value, unit, status, gap, text, searched)
+    return RunEntry(folder.name, kind, date, str(document["scenario"]), value, unit, status, gap, text, searched)
 
 
 def _analysis(folder: Path, kind: str, document: Mapping[str, Any]) -> tuple[str, float | None, float | None]:

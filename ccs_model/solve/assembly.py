@@ -39,7 +39,7 @@ from ccs_model.plan.cost_sharing import CostSharing, shares_table
 from ccs_model.plan.decisions import Point, point_table
 from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
-from ccs_model.plan.plan import BindingLimit, MarginalBudget, Objective, Relaxation, Size
+from ccs_model.plan.plan import BindingLimit, MarginalBudget, ModelSize, Objective, Relaxation
 from ccs_model.plan.plan_checks import GAP_CHECK, accounts_checks, checks_table
 from ccs_model.plan.social_account import air_pollution_table, intensity_table, items_by_stakeholder, social_totals
 from ccs_model.plan.storage_tables import storage_table
@@ -217,7 +217,7 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
         "by_year": by_year,
         "targets": targets,
         "checks": checks,
-        "size": Size(n_rows, n_columns, int(matrix.is_integer.sum()), int(matrix.rows.nnz)),
+        "size": ModelSize(n_rows, n_columns, int(matrix.is_integer.sum()), int(matrix.rows.nnz)),
         "point": point_table(matrix, chosen),
     }
 

@@ -13,7 +13,17 @@ from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem
 from ccs_model.report.page import charts
-from ccs_model.report.page.html import Column, Words, columns_of, figure, number, paragraph, percent, section, table
+from ccs_model.report.page.html import (
+    PageColumn,
+    PageLanguage,
+    columns_of,
+    figure,
+    number,
+    paragraph,
+    percent,
+    section,
+    table,
+)
 from ccs_model.report.page.plan_map import plant_names
 from ccs_model.report.phrases import capitalise, society
 from ccs_model.report.workbook.native_charts import macc_cut
@@ -22,7 +32,7 @@ from ccs_model.units import label_of
 # Sections for an economist.
 
 
-def cost_curve(run: StoredRun, words: Words) -> Markup:
+def cost_curve(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the marginal abatement cost curve; empty without a stream."""
     found = run.tables.get("macc")
     if found is None or found.empty:
@@ -46,7 +56,7 @@ def cost_curve(run: StoredRun, words: Words) -> Markup:
     return section("macc", words("macc"), drawn)
 
 
-def stakeholders(run: StoredRun, words: Words) -> Markup:
+def stakeholders(run: StoredRun, words: PageLanguage) -> Markup:
     """Return costs and benefits of each stakeholder, with the payments between them."""
     chart = charts.stakeholders_chart(run, words)
     if chart is None:
@@ -56,7 +66,7 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
         {**row, "stakeholder": words.translate_identifier(str(row["stakeholder"]), "stakeholder")}
         for row in run.document["stakeholders"]
     ]
-    ratio = Column("benefit_cost_ratio", words("ratio"), "", 2)
+    ratio = PageColumn("benefit_cost_ratio", words("ratio"), "", 2)
     columns = columns_of(words, "stakeholder", "benefits_mn", "costs_mn", "npv_mn", ratio, npv_mn="net")
     document = run.document
     note = "The mark is the net value. Payments between stakeholders cancel in the social account."
@@ -79,7 +89,7 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     )
 
 
-def _ledger(run: StoredRun, words: Words) -> Markup:
+def _ledger(run: StoredRun, words: PageLanguage) -> Markup:
     """The payments of each item, with their sum."""
     frame = pd.DataFrame(run.document["ledger"])
     if frame.empty:
@@ -88,16 +98,16 @@ def _ledger(run: StoredRun, words: Words) -> Markup:
     total = {"item": words("net"), **{name: float(frame[name].sum()) for name in amounts}}
     rows = [{**row, "item": words.label(label_of(str(row["item"])))} for row in records(frame)]
     columns = [
-        Column("item", words("item")),
+        PageColumn("item", words("item")),
         *(
-            Column(name, words.translate_identifier(name.removesuffix("_mn"), "stakeholder"), words.millions)
+            PageColumn(name, words.translate_identifier(name.removesuffix("_mn"), "stakeholder"), words.millions)
             for name in amounts
         ),
     ]
     return table("ledger", columns, [*rows, total], words, words("payments"), has_total=True)
 
 
-def owners(run: StoredRun, words: Words) -> Markup:
+def owners(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the returns of each owner; empty for a representative year."""
     found = run.document["owners"]
     if not found:
@@ -112,8 +122,8 @@ def owners(run: StoredRun, words: Words) -> Markup:
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
     has_debt = any(row["debt_service_cover"] is not None for row in rows)
     of_debt = [
-        Column("equity_irr_share", words.label("IRR of the equity")),
-        Column("debt_service_cover", words.label("Minimum debt service cover"), "", 2),
+        PageColumn("equity_irr_share", words.label("IRR of the equity")),
+        PageColumn("debt_service_cover", words.label("Minimum debt service cover"), "", 2),
     ]
     columns = columns_of(
         words, "name", "capex_mn", "public_money_mn", "npv_mn", "project_irr_share", *(of_debt if has_debt else ()),
@@ -144,12 +154,12 @@ def owners(run: StoredRun, words: Words) -> Markup:
         )
     drawn = [row for row in document["funds"] if row["spend_mn"] > 0]
     of_funds = [
-        Column("fund", words.label("Fund")),
-        Column("kind", words.label("Kind")),
-        Column("of_year", words("year")),
-        Column("spend_mn", words.label("Drawn"), words.millions, 0),
-        Column("interest_share", words.label("Real interest rate"), ""),
-        Column("term_yr", words.label("Term"), words.unit("years"), 0),
+        PageColumn("fund", words.label("Fund")),
+        PageColumn("kind", words.label("Kind")),
+        PageColumn("of_year", words("year")),
+        PageColumn("spend_mn", words.label("Drawn"), words.millions, 0),
+        PageColumn("interest_share", words.label("Real interest rate"), ""),
+        PageColumn("term_yr", words.label("Term"), words.unit("years"), 0),
     ]
     terms = [
         {
@@ -171,7 +181,7 @@ def owners(run: StoredRun, words: Words) -> Markup:
 # Sections for a reviewer.
 
 
-def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
+def evidence(run: StoredRun, words: PageLanguage, problem: Problem | None) -> Markup:
     """Return the quality of the inputs; empty for a plan without retrofits or where tables have changed."""
     retrofits = run.tables.get("retrofits")
     if problem is None or retrofits is None or retrofits.empty:
@@ -186,11 +196,11 @@ def evidence(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
         for row in found
     ]
     columns = [
-        Column("item", words("amount")),
-        Column("value", words("value"), "", 0),
-        Column("unit_text", words("unit")),
+        PageColumn("item", words("amount")),
+        PageColumn("value", words("value"), "", 0),
+        PageColumn("unit_text", words("unit")),
         *(
-            Column(f"{name}_share", words.label(capitalise(name.replace("_", " "))))
+            PageColumn(f"{name}_share", words.label(capitalise(name.replace("_", " "))))
             for name in (DOCUMENTED, "estimated", "assumed", "built_projects")
         ),
     ]

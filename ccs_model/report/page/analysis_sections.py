@@ -19,8 +19,8 @@ from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.charts import FIRST, INK, OUT, THIRD, data, shades, style_chart, tooltips
 from ccs_model.report.page.html import (
-    Column,
-    Words,
+    PageColumn,
+    PageLanguage,
     as_data,
     columns_of,
     figure,
@@ -44,7 +44,7 @@ _UNDER_BARS = {"titleAnchor": "end", "tickCount": 5}
 _SELECTED = "datum.point == point"
 
 
-def plans_of(run: StoredRun, words: Words) -> tuple[int, list[dict[str, Any]]]:
+def plans_of(run: StoredRun, words: PageLanguage) -> tuple[int, list[dict[str, Any]]]:
     """Return the budget of the scenario and the plan of each budget as texts; none for a run with one budget."""
     points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
@@ -61,7 +61,7 @@ def plans_of(run: StoredRun, words: Words) -> tuple[int, list[dict[str, Any]]]:
     return first, plans
 
 
-def frontier(run: StoredRun, words: Words) -> Markup:
+def frontier(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the section of the frontier; empty for a run with one budget."""
     document = run.frontier
     if document is None:
@@ -103,16 +103,16 @@ def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
     )
 
 
-def step_text(text: str, words: Words) -> str:
+def step_text(text: str, words: PageLanguage) -> str:
     """Return the effect of a budget step in the page's language, translated clause by clause."""
     if words.lang == "en" or not text:
         return text
-    message = [Words("zh").sentence(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
+    message = [PageLanguage("zh").sentence(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
     chinese = "；".join(message) + "。"
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
 
-def _add_names(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, Any]:
+def _add_names(row: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> dict[str, Any]:
     return {
         **row,
         "stream": words.translate_identifier(str(row["stream"]), "stream"),
@@ -122,13 +122,13 @@ def _add_names(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str
     }
 
 
-def _cells(row: Mapping[str, Any], run: StoredRun, words: Words) -> list[str]:
+def _cells(row: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> list[str]:
     named = _add_names(row, run, words)
     texts = [str(named[name] or "") for name in ("name", "stream", "technology", "start", "site")]
     return [*texts, number(row["avoided_ktpa"]), number(row["capex_mn"])]
 
 
-def _curve(run: StoredRun, words: Words, first: int) -> Any:
+def _curve(run: StoredRun, words: PageLanguage, first: int) -> Any:
     """The solutions, their bounds and the merit order by budget, with a mark at the selected budget."""
     assert run.frontier is not None
     points, unit = run.frontier["points"], words.unit(str(run.frontier["unit"]))
@@ -172,7 +172,7 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
     )
 
 
-def uncertainty(run: StoredRun, words: Words) -> Markup:
+def uncertainty(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the section of a Monte Carlo run; empty for other runs."""
     document = run.uncertainty
     if document is None:
@@ -205,7 +205,7 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
     )  # fmt: skip
 
 
-def _outcomes(document: Mapping[str, Any], futures: pd.DataFrame | None, words: Words) -> Any | None:
+def _outcomes(document: Mapping[str, Any], futures: pd.DataFrame | None, words: PageLanguage) -> Any | None:
     """Histogram of the objective value over the futures; None without values."""
     names = {mode: f"{mode}_objective_value" for mode in MODES}
     if futures is None or not set(names.values()) <= set(futures.columns):
@@ -249,7 +249,7 @@ def _outcomes(document: Mapping[str, Any], futures: pd.DataFrame | None, words: 
     return style_chart(alt.layer(bars, line), words.sentence(message), 280)
 
 
-def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], words: Words) -> Any | None:
+def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], words: PageLanguage) -> Any | None:
     """Drivers of the objective value, widest first; None with too few futures or no effect beyond noise."""
     if not drivers:
         return None
@@ -283,7 +283,7 @@ def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], 
     return style_chart(chart, words.sentence(message), _EDGE + _ROW * len(drivers))
 
 
-def _selection_chart(document: Mapping[str, Any], run: StoredRun, words: Words) -> Any | None:
+def _selection_chart(document: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> Any | None:
     """Share of the futures in which each plant is selected, in descending order; None without plants."""
     found = document["plants"]
     chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
@@ -322,17 +322,17 @@ def _selection_chart(document: Mapping[str, Any], run: StoredRun, words: Words) 
     return style_chart(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
-def _table(document: Mapping[str, Any], words: Words) -> Markup:
+def _table(document: Mapping[str, Any], words: PageLanguage) -> Markup:
     names = measures(document)
     rows = [
         {**row, "mode": words(f"mode_{row['mode']}"), "item": words.label(names[row["measure"]])}
         for row in document["spread"]
     ]
     columns = [
-        Column("mode", words("plan_mode")),
-        Column("item", words("result")),
-        Column("planned", words("as_planned"), digits=0),
-        *(Column(name, name.upper(), digits=0) for name in ("p5", "p50", "p95")),
+        PageColumn("mode", words("plan_mode")),
+        PageColumn("item", words("result")),
+        PageColumn("planned", words("as_planned"), digits=0),
+        *(PageColumn(name, name.upper(), digits=0) for name in ("p5", "p50", "p95")),
     ]
     return table("outcomes-table", columns, rows, words, words("uncertainty"))
 

@@ -13,7 +13,7 @@ from altair.utils._importers import vl_version_for_vl_convert
 
 from ccs_model.plan.plan_json import to_plain_values
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.html import Words, percent
+from ccs_model.report.page.html import PageLanguage, percent
 from ccs_model.units import unit_of
 
 # Colours that differ for colour-blind readers and in greyscale, each at least 3:1 on white.
@@ -92,7 +92,7 @@ def tooltips(titles: Mapping[str, str], form: str = ",.0f") -> list[Any]:
     ]
 
 
-def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) -> Any:
+def macc_chart(run: StoredRun, words: PageLanguage, table: pd.DataFrame, cut: float) -> Any:
     """Return the cost curve up to a cost: the width of a bar is the annual abatement, its height the cost per tonne."""
     ends = table["cumulative_avoided_at_full_load_ktpa"]
     shown = (
@@ -135,7 +135,7 @@ def macc_chart(run: StoredRun, words: Words, table: pd.DataFrame, cut: float) ->
     return style_chart(chart, words.sentence(message), 340)
 
 
-def periods(run: StoredRun, words: Words) -> list[str]:
+def periods(run: StoredRun, words: PageLanguage) -> list[str]:
     """Return the name of each period, such as `2026–29`."""
     if run.scenario.is_static:
         return [words.label("Representative year")]
@@ -148,12 +148,12 @@ _BY_PERIOD = alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0
 _UP_TO_THE_PERIOD = alt.condition("datum.at <= period", alt.value(1.0), alt.value(0.35))
 
 
-def _period_chart(chart: Any, words: Words, n: int, message: str) -> Any:
+def _period_chart(chart: Any, words: PageLanguage, n: int, message: str) -> Any:
     """A chart by period as it stands on the page, with the last of `n` periods selected."""
     return style_chart(chart.add_params(alt.param(name="period", value=n - 1)), words.sentence(message), 260)
 
 
-def spending_chart(run: StoredRun, words: Words) -> Any:
+def spending_chart(run: StoredRun, words: PageLanguage) -> Any:
     """Return undiscounted investment by period."""
     by_year = run.document["by_year"]
     rows = [
@@ -175,7 +175,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
     return _period_chart(chart, words, len(rows), f"Investment by period: {message}")
 
 
-def tonnes_chart(run: StoredRun, words: Words) -> Any:
+def tonnes_chart(run: StoredRun, words: PageLanguage) -> Any:
     """Return annual captured and avoided tonnes by period."""
     captured, avoided = words("captured_pa"), words("avoided_pa")
     legend = {"title": None, "scale": alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])}
@@ -212,7 +212,7 @@ def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:
     return [zone for zone in zones if zone["abatement_share"] or zone["reported_abatement_share"]]
 
 
-def zones_chart(run: StoredRun, words: Words) -> Any | None:
+def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
     """Return the abatement of each zone as delivered and designed, the reported one as a mark; None without a value."""
     zones = drawn_zones(run)
     names = {
@@ -257,7 +257,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     )
 
 
-def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
+def stakeholders_chart(run: StoredRun, words: PageLanguage) -> Any | None:
     """Return benefits, costs and net value of each stakeholder; None for a representative year."""
     table = run.tables.get("stakeholders", pd.DataFrame())
     if table.empty:

@@ -81,7 +81,7 @@ class ByPeriod(tuple[Any, ...]):
 
 
 @dataclass(frozen=True)
-class Column:
+class PageColumn:
     """A column of a table.
 
     Attributes
@@ -124,12 +124,12 @@ class Column:
         return json.dumps([self.text(each) for each in value], ensure_ascii=False)
 
 
-def columns_of(words: Words, *names: str | Column, **keys: str) -> list[Column]:
+def columns_of(words: PageLanguage, *names: str | PageColumn, **keys: str) -> list[PageColumn]:
     """Return columns with their headings and units; `keys` gives the words of some."""
     return [
         each
-        if isinstance(each, Column)
-        else Column(each, words(keys[each]) if each in keys else words.heading(each), words.unit_of(each))
+        if isinstance(each, PageColumn)
+        else PageColumn(each, words(keys[each]) if each in keys else words.heading(each), words.unit_of(each))
         for each in names
     ]
 
@@ -162,9 +162,9 @@ def percent(value: Any, digits: int = 1) -> str:
 
 def table(
     name: str,
-    columns: Sequence[Column],
+    columns: Sequence[PageColumn],
     rows: Sequence[Mapping[str, Any]],
-    words: Words,
+    words: PageLanguage,
     label: str,
     *,
     has_total: bool = False,
@@ -183,7 +183,7 @@ def table(
     )  # fmt: skip
 
 
-def figure(name: str, chart: Any, words: Words, *, source: str, title: str = "", caption: str = "") -> Markup:
+def figure(name: str, chart: Any, words: PageLanguage, *, source: str, title: str = "", caption: str = "") -> Markup:
     """Return a chart with its message as title, its data, a source line and a description for screen readers.
 
     Without a title the description of the chart is its title.
@@ -202,7 +202,7 @@ def figure(name: str, chart: Any, words: Words, *, source: str, title: str = "",
 
 
 @dataclass(frozen=True)
-class Words(Language):
+class PageLanguage(Language):
     """Words of the page in English (`en`), in Chinese (`zh`), or side by side (`both`); `money` as in StoredRun."""
 
     money: str = ""

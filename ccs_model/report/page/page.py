@@ -26,7 +26,7 @@ from ccs_model.report.page import account_sections, page_sections
 from ccs_model.report.page.analysis_sections import frontier, plans_of, uncertainty
 from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.charts import drawing_library, periods
-from ccs_model.report.page.html import Words, render, section
+from ccs_model.report.page.html import PageLanguage, render, section
 from ccs_model.report.page.plan_map import plan_map
 from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 
@@ -78,7 +78,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     InputError
         If the language is unknown, or the basemap or one of the run's own tables is invalid.
     """
-    words = Words(lang, run.money)
+    words = PageLanguage(lang, run.money)
     inputs = load_inputs(run.scenario, allow_outside=True)
     problem = problem_of_run(run, inputs)
     # Why each plant is in the plan or not, and what would change it.
@@ -114,7 +114,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
 
 def _sections(
     run: StoredRun,
-    words: Words,
+    words: PageLanguage,
     basemap: Basemap,
     problem: Problem | None,
     why: Mapping[str, tuple[str, str]],

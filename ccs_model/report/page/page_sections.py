@@ -15,8 +15,8 @@ from ccs_model.problem import Problem
 from ccs_model.report.page import charts
 from ccs_model.report.page.html import (
     ByPeriod,
-    Column,
-    Words,
+    PageColumn,
+    PageLanguage,
     as_data,
     columns_of,
     figure,
@@ -53,7 +53,7 @@ _WHAT_COUNTS = (
 # Sections for a planner.
 
 
-def answer(run: StoredRun, words: Words) -> Markup:
+def answer(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the headline numbers by period, and the quality of the solution."""
     document = run.document
     figures = [
@@ -88,7 +88,7 @@ def answer(run: StoredRun, words: Words) -> Markup:
     return section("answer", words("answer"), *nothing, render("answer", figures=figures, quality=quality))
 
 
-def _headline(run: StoredRun, words: Words) -> Iterator[tuple[list[str], str]]:
+def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], str]]:
     """Texts of each period, or one text, and their label."""
     document, totals, is_static = run.document, run.document["totals"], run.scenario.is_static
     by_year = document["by_year"]
@@ -133,7 +133,7 @@ def _gap(run: StoredRun) -> str:
     return f"{capitalise(gap_text(gap, str(run.document['objective']['unit'])))}."
 
 
-def timeline(run: StoredRun, words: Words) -> Markup:
+def timeline(run: StoredRun, words: PageLanguage) -> Markup:
     """Return spending and tonnes by period, as charts and as a table."""
     periods = charts.periods(run, words)
     by_year = run.document["by_year"]
@@ -142,8 +142,8 @@ def timeline(run: StoredRun, words: Words) -> Markup:
         for at, (period, row) in enumerate(zip(periods, by_year, strict=True))
     ]
     columns = columns_of(
-        words, "period", Column("n_started", words("started"), "", 0), "spending_mn", "captured_ktpa", "avoided_ktpa",
-        "abatement_share", captured_ktpa="captured_pa", avoided_ktpa="avoided_pa",
+        words, "period", PageColumn("n_started", words("started"), "", 0), "spending_mn", "captured_ktpa",
+        "avoided_ktpa", "abatement_share", captured_ktpa="captured_pa", avoided_ktpa="avoided_pa",
     )  # fmt: skip
     last, most = rows[-1], max(rows, key=lambda row: row["spending_mn"] or 0.0)
     where, when, rate = f" is highest in {most['period']}", last["period"], "kt a year"
@@ -164,11 +164,11 @@ def timeline(run: StoredRun, words: Words) -> Markup:
     return section("timeline", words("timeline"), pair, table("timeline", columns, rows, words, words("timeline")))
 
 
-def zones(run: StoredRun, words: Words) -> Markup:
+def zones(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the abatement of each zone as delivered, as designed and as reported."""
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
-    delivered = Column("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")
+    delivered = PageColumn("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")
     columns = columns_of(
         words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
         "uncalibrated_abatement_share", "reported_abatement_share",
@@ -202,7 +202,7 @@ def zones(run: StoredRun, words: Words) -> Markup:
 # Sections for an engineer.
 
 
-def retrofits(run: StoredRun, words: Words) -> Markup:
+def retrofits(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the table of retrofits."""
     rows: list[dict[str, Any]] = [
         {
@@ -229,7 +229,7 @@ def retrofits(run: StoredRun, words: Words) -> Markup:
 
 
 def _last_period_note(
-    run: StoredRun, words: Words, what: str = "Tonnes and costs per tonne of each plant"
+    run: StoredRun, words: PageLanguage, what: str = "Tonnes and costs per tonne of each plant"
 ) -> Iterator[Markup]:
     """A note that figures of a section are those of the last period; none with one period."""
     if len(run.document["by_year"]) > 1:
@@ -237,7 +237,7 @@ def _last_period_note(
         yield paragraph(words.sentence(f"{what} are those of {last}."), "note")
 
 
-def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> Markup:
+def plants(run: StoredRun, words: PageLanguage, why: Mapping[str, tuple[str, str]]) -> Markup:
     """Return the table of all plants, with the reason why each is in the plan or not."""
     names = plant_names(run, words)
     rows = []
@@ -258,14 +258,14 @@ def plants(run: StoredRun, words: Words, why: Mapping[str, tuple[str, str]]) -> 
         return Markup("")
     rows.sort(key=lambda row: (-(row["baseline_ktpa"] or 0.0), str(row["id"])))
     columns = columns_of(
-        words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", Column("item", words("why"))
+        words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", PageColumn("item", words("why"))
     )
     shown = table("plants", columns, rows, words, words("plants"))
     printed = paragraph(words.sentence("This table is not printed; it is sheet Plants of plan.xlsx."), "printed")
     return section("plants", words("plants"), *_last_period_note(run, words), shown, printed)
 
 
-def pipelines(run: StoredRun, words: Words) -> Markup:
+def pipelines(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the table of pipelines and roads."""
     rows = []
     features = [each["properties"] for each in run.features("pipe", "truck")]
@@ -284,8 +284,8 @@ def pipelines(run: StoredRun, words: Words) -> Markup:
     rows.sort(key=lambda row: (-float(row["capex_mn"] or 0.0), row["name"]))
     columns = columns_of(
         words,
-        Column("name", words("pipeline")),
-        Column("built_year", words("year")),
+        PageColumn("name", words("pipeline")),
+        PageColumn("built_year", words("year")),
         "length_km",
         "diameter_mm",
         "flow_ktpa",
@@ -294,7 +294,7 @@ def pipelines(run: StoredRun, words: Words) -> Markup:
     return section("pipelines", words("pipelines"), table("pipelines", columns, rows, words, words("pipelines")))
 
 
-def storage(run: StoredRun, words: Words, problem: Problem | None) -> Markup:
+def storage(run: StoredRun, words: PageLanguage, problem: Problem | None) -> Markup:
     """Return the storage sites in use, with the cost per tonne beside its published range; empty without one."""
     by_site: dict[str, dict[Any, Mapping[str, Any]]] = {}
     for row in run.document["storage"]:

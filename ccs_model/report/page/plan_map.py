@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
-from ccs_model.report.page.html import Words, as_data, number, paragraph, render, section
+from ccs_model.report.page.html import PageLanguage, as_data, number, paragraph, render, section
 from ccs_model.report.phrases import capitalise, years_of_work
 from ccs_model.report.workbook.native_charts import sector_colours
 
@@ -29,7 +29,7 @@ _LEGEND_SHARES = (1.0, 0.25, 0.05)
 _SHORT = 8
 
 
-def plan_map(run: StoredRun, words: Words, basemap: Basemap, why: Mapping[str, tuple[str, str]]) -> Markup:
+def plan_map(run: StoredRun, words: PageLanguage, basemap: Basemap, why: Mapping[str, tuple[str, str]]) -> Markup:
     """Return the map with its controls, legends and data; `why` holds the reason of each plant and what changes it."""
     projection = Projection(box_of(run))
     near = basemap.visible_part(projection)
@@ -108,7 +108,7 @@ def box_of(run: StoredRun) -> Box:
     return west - margin, south - margin, east + margin, north + margin
 
 
-def plant_names(run: StoredRun, words: Words) -> dict[str, str]:
+def plant_names(run: StoredRun, words: PageLanguage) -> dict[str, str]:
     """Return the name of each plant in the language of the page."""
     found = (each["properties"] for each in run.features("plant"))
     return {str(each["id"]): words.plant_name(str(each["name"]), str(each["name_zh"] or "")) for each in found}
@@ -139,7 +139,7 @@ def _legend(top: float) -> list[float]:
 _STREAM_COLUMNS = ("stream", "technology", "start", "site", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t")
 
 
-def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
+def streams_of(run: StoredRun, words: PageLanguage) -> dict[str, list[list[str]]]:
     """Return the streams of each plant as texts: those retrofitted, then the others with their cheapest option."""
     rows: dict[str, list[list[str]]] = {}
 
@@ -158,20 +158,20 @@ def streams_of(run: StoredRun, words: Words) -> dict[str, list[list[str]]]:
     return rows
 
 
-def technology_text(words: Words, row: Mapping[str, Any]) -> str:
+def technology_text(words: PageLanguage, row: Mapping[str, Any]) -> str:
     """Return the technology, and the size of a retrofit that takes a part of its stream."""
     name, size = words.translate_identifier(str(row["technology"] or ""), "technology"), str(row.get("size") or "full")
     return name if size == "full" else f"{name}{words.comma}{words.translate_identifier(size, 'size')}"
 
 
-def site_name(run: StoredRun, words: Words, site: Any) -> str:
+def site_name(run: StoredRun, words: PageLanguage, site: Any) -> str:
     """Return the name of a storage site in the language of the page; empty for none."""
     names = {each["properties"]["id"]: str(each["properties"]["name"]) for each in run.features("site")}
     return words.value(names.get(site, str(site or "")), "site")
 
 
 def _plants(
-    run: StoredRun, words: Words, place: Projection, why: Mapping[str, tuple[str, str]]
+    run: StoredRun, words: PageLanguage, place: Projection, why: Mapping[str, tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
     """Plants, the largest first, so that small ones stay visible."""
     features, colours = run.features("plant"), _colours(run)
@@ -202,7 +202,7 @@ def _plants(
         }  # fmt: skip
 
 
-def link_name(run: StoredRun, words: Words, about: Mapping[str, Any]) -> str:
+def link_name(run: StoredRun, words: PageLanguage, about: Mapping[str, Any]) -> str:
     """Return the ends of a pipeline or road by name."""
     plants = plant_names(run, words)
     if about.get("from_name"):
@@ -241,7 +241,7 @@ def flows_of_pipe(run: StoredRun, about: Mapping[str, Any], beside: Sequence[Map
     )
 
 
-def _pipes(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str, Any]]:
+def _pipes(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[dict[str, Any]]:
     """Links, own pipelines and roads, with the flow of each period; the pipelines of a link are one line."""
     for each in run.lines():
         about, ends = each["properties"], each["geometry"]["coordinates"]
@@ -254,7 +254,7 @@ def _pipes(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str
         }  # fmt: skip
 
 
-def _sites(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str, Any]]:
+def _sites(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[dict[str, Any]]:
     """Storage sites, those in use last, above the others."""
     costs = {row["site"]: row["storage_cost_per_t"] for row in run.document["storage"]}
     for each in sorted(run.features("site"), key=lambda each: bool(each["properties"]["is_used"])):
@@ -270,7 +270,7 @@ def _sites(run: StoredRun, words: Words, place: Projection) -> Iterator[dict[str
 
 
 def _names(
-    run: StoredRun, words: Words, place: Projection, basemap: Basemap, zones: set[str]
+    run: StoredRun, words: PageLanguage, place: Projection, basemap: Basemap, zones: set[str]
 ) -> Iterator[dict[str, Any]]:
     """Names on the map with their rank, largest cities first."""
     for each in basemap.outlines:

@@ -18,7 +18,7 @@ from ccs_model.problem.pipe_costs import DEA
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.columns import Cell, declared_rows, label
 from ccs_model.report.workbook.series_sheet import spans
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.units import join_first_names
 
 
@@ -170,7 +170,7 @@ def _key_and_quantities(name: str) -> tuple[list[str], list[str]]:
     ]
 
 
-ASSUMPTIONS = Page(
+ASSUMPTIONS = SheetSpec(
     "Assumptions", "Assumptions of the model, and every assumed number with its reason.", write_assumptions
 )
 
@@ -216,4 +216,6 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
             )
 
 
-SOURCES = Page("Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources)
+SOURCES = SheetSpec(
+    "Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources
+)

@@ -20,12 +20,12 @@ from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.columns import Cell, Column, Styles
-from ccs_model.report.workbook.formulas import Block, Row
+from ccs_model.report.workbook.formulas import Row, TableRange
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints
 from ccs_model.units import unit_text
 
 
-class Fill:
+class FilledFormula:
     """Cells that are filled down or across from the first: its formula, and the cells it has been written to."""
 
     __slots__ = ("column", "last_column", "last_row", "number", "row", "text")
@@ -64,7 +64,7 @@ class FastWorksheet(Worksheet):  # type: ignore[misc]
         self.str_table.count += 1
         self.table[row][column] = cell
 
-    def write_filled(self, row: int, column: int, fill: Fill, form: Any, value: float | str) -> None:
+    def write_filled(self, row: int, column: int, fill: FilledFormula, form: Any, value: float | str) -> None:
         """Write a formula that is the one of the first cell of `fill`, moved to this cell."""
         self._check_dimensions(row, column)
         fill.last_row, fill.last_column = max(fill.last_row, row), max(fill.last_column, column)
@@ -93,14 +93,16 @@ class FastWorksheet(Worksheet):  # type: ignore[misc]
             return f'<c r="{address}"{style}/>'
         assert kind is CellFormulaTuple, kind
         value, text = cell.value, cell.formula
-        formula = self._fill(text, row, column) if isinstance(text, Fill) else f"<f>{self._escape_data(text)}</f>"
+        formula = (
+            self._fill(text, row, column) if isinstance(text, FilledFormula) else f"<f>{self._escape_data(text)}</f>"
+        )
         if isinstance(value, str):
             word = ' t="str"' if value else ""
             return f'<c r="{address}"{style}{word}>{formula}<v>{self._escape_data(value)}</v></c>'
         # The stored value of a formula: thirteen digits are enough until a program recalculates it.
         return f'<c r="{address}"{style}>{formula}<v>{value:.13G}</v></c>'
 
-    def _fill(self, fill: Fill, row: int, column: int) -> str:
+    def _fill(self, fill: FilledFormula, row: int, column: int) -> str:
         if fill.is_single:
             return f"<f>{self._escape_data(fill.text)}</f>"
         if (row, column) != (fill.row, fill.column):
@@ -157,7 +159,7 @@ class Book:
         self.run = run_key(plan.problem.scenario, plan.problem.inputs).label
         self.styles = Styles(workbook)
         self.worksheets = {name: workbook.add_worksheet(name, worksheet_class=FastWorksheet) for name in names}
-        self.blocks: dict[str, Block] = {}
+        self.blocks: dict[str, TableRange] = {}
         self.fingerprints = Fingerprints()
         # Where the cost axis of the curve ends, if not at its highest cost, and the sectors that it draws.
         self.curve_end: float | None = None

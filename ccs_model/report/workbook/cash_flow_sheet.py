@@ -32,10 +32,10 @@ from ccs_model.report.workbook.columns import (
     declared_rows,
     table_columns,
 )
-from ccs_model.report.workbook.formulas import Block, Formula, message
-from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
+from ccs_model.report.workbook.formulas import Formula, TableRange, message
+from ccs_model.report.workbook.native_charts import HALF_CHART_ROWS, ChartSpec
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, values_by_year, year_columns, year_span
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 
 # Factors of sheet Inputs by cash item; account_rows.csv applies them too.
 FACTORS = {
@@ -235,13 +235,13 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         _plants(sheet, plan, numbers)
         sheet.last_printed_row = sheet.row - 1
     # The charts stand above the account that they draw, which is written first.
-    sheet.jump(top + 1 + PICTURE_ROWS)
+    sheet.jump(top + 1 + HALF_CHART_ROWS)
     _account(sheet, plan, "programme", "All plants", flows_of(plan, None), work_at, of_plant=False)
     sheet.page_break()
     with sheet.write_at_row(end):
         _titles(sheet, flows_of(plan, None))
     with sheet.write_at_row(top):
-        sheet.pictures(*pictures(sheet))
+        sheet.charts(*charts(sheet))
     _write_picker(sheet, plan)
     first = flows_of(plan, plants[0])
     _account(sheet, plan, "picked", "Selected plant", first, work_at + _WORK_ROWS, of_plant=True)
@@ -279,7 +279,7 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     sheet.table("cash_flow.titles", rows, plain=True, key="titles")
 
 
-def _write_picked_plant(sheet: Sheet, table: str, rows: Sequence[Row]) -> Block:
+def _write_picked_plant(sheet: Sheet, table: str, rows: Sequence[Row]) -> TableRange:
     """Write the plant that is selected and its number, and name their cells."""
     block = sheet.table(table, rows, plain=True)
     sheet.book.define("plant_picked", block.cell("value", "pick"))
@@ -351,12 +351,12 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
     sheet.table("cash_flow.results", rows, key=f"{key}_results", plain=True)
 
 
-def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
+def charts(sheet: Sheet) -> tuple[ChartSpec, ChartSpec]:
     """Charts of cumulative cash flow and investment by year, from the account of all plants."""
     block = sheet.book.blocks["programme"]
     years, titles = block.row_values("when"), sheet.book.blocks["titles"]
     money = sheet.unit("net_mn")
-    cash = Picture(
+    cash = ChartSpec(
         f"={titles.cell('value', 'cash')}", "line",
         (
             ("Undiscounted", years, block.row_values("cumulative_mn"), "#1F4FA3"),
@@ -364,7 +364,7 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
         ),
         "Year", money, "Line chart of the owners' cumulative cash flow, undiscounted and discounted.", 2,
     )  # fmt: skip
-    spend = Picture(
+    spend = ChartSpec(
         f"={titles.cell('value', 'spend')}", "spending",
         tuple(
             (name, years, block.row_values(row), colour)
@@ -380,7 +380,7 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
     return cash, spend
 
 
-CASH_FLOW = Page(
+CASH_FLOW = SheetSpec(
     "CashFlow",
     "Annual cash flow of the owners: all plants, one plant in detail, and the break-even of each.",
     write_cash_flow,

@@ -22,7 +22,7 @@ from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.workbook.columns import is_missing, table_columns
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 
 # Yearly costs that are given whole, not per tonne.
@@ -232,4 +232,4 @@ def covering_range(ranges: Iterable[PublishedRange], sector: str, grade: str, fe
     return None
 
 
-ECONOMICS = Page("Economics", "Cost build-up of each retrofit, compared with published ranges.", write_economics)
+ECONOMICS = SheetSpec("Economics", "Cost build-up of each retrofit, compared with published ranges.", write_economics)

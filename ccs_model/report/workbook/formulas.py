@@ -78,7 +78,7 @@ def message(language: Language, sentence: str, *parts: tuple[str, str]) -> Formu
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class TableRange:
     """Where a table stands: column of each name, first and last row of its body, rows by id; all counted from 0.
 
     `years` are its first and last column of years, where time runs across.
@@ -117,7 +117,7 @@ class Block:
         return f"{self.sheet}!${first}${self.rows[name] + 1}:${last}${self.rows[name] + 1}"
 
 
-def resolve_template(template: str, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+def resolve_template(template: str, own: TableRange, row: int, column: int, blocks: Mapping[str, TableRange]) -> str:
     """The formula of the cell at `row` and `column`."""
     pieces = _pieces(template)
     made = [each if isinstance(each, str) else _address(each, own, row, column, blocks) for each in pieces]
@@ -143,7 +143,7 @@ def _pieces(template: str) -> tuple[str | re.Match[str], ...]:
     return (*found, template[end:])
 
 
-def _address(place: re.Match[str], own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+def _address(place: re.Match[str], own: TableRange, row: int, column: int, blocks: Mapping[str, TableRange]) -> str:
     table, name, extent = place["table"], place["name"], place["extent"]
     block = blocks[table] if table else own
     prefix = "" if block.sheet == own.sheet else f"{block.sheet}!"

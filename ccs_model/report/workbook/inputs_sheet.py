@@ -27,7 +27,7 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.run_log_sheet import check_texts
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.report.workbook.worksheet import AS_SOLVED, SOLVE_AGAIN, WHEN_CHANGED
 from ccs_model.scenario.fields import HOME_CURRENCY, Section
 from ccs_model.scenario.sections import Storage
@@ -358,7 +358,7 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
         }
 
 
-INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)
+INPUTS = SheetSpec("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)
 
 
 def write_technologies(sheet: Sheet, plan: Plan) -> None:
@@ -390,6 +390,6 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
                 sheet.table(data_columns(rows_of), records(rows_of))
 
 
-TECHNOLOGIES = Page(
+TECHNOLOGIES = SheetSpec(
     "Technologies", "Cost, heat, electricity, size and lifetime of the available technologies.", write_technologies
 )

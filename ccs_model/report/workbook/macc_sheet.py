@@ -21,17 +21,17 @@ from ccs_model.report.workbook.columns import (
     is_missing,
     table_columns,
 )
-from ccs_model.report.workbook.formulas import Block, Formula, message
+from ccs_model.report.workbook.formulas import Formula, TableRange, message
 from ccs_model.report.workbook.native_charts import (
     CHART_ROWS,
-    PICTURE_ROWS,
-    Picture,
+    HALF_CHART_ROWS,
+    ChartSpec,
     lighten_colour,
     macc_cut,
     sector_colours,
 )
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.units import join_first_names
 
 N_SLOTS = 200
@@ -264,14 +264,14 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
+def _curve(sheet: Sheet, table: pd.DataFrame, block: TableRange) -> ChartSpec:
     total_ktpa = table["cumulative_avoided_at_full_load_ktpa"].iloc[-1]
     in_plan = table[table["in_plan"]]
     money = sheet.unit("avoidance_cost_at_full_load_per_t")
     price = ([block.sheet, block.heading, block.columns["carbon_price_per_t"]], block.values("carbon_price_per_t"))
     lowest, highest = table["avoidance_cost_at_full_load_per_t"].iloc[[0, -1]]
     included_ktpa = in_plan["avoided_at_full_load_ktpa"].sum()
-    return Picture(
+    return ChartSpec(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}",
         "curve",
         curve_series(block, sheet.book.curve_sectors),
@@ -288,7 +288,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
 
 
 def curve_series(
-    block: Block, sectors: Sequence[str]
+    block: TableRange, sectors: Sequence[str]
 ) -> tuple[tuple[list[object], list[object], list[object], str], ...]:
     """The columns of the curve by sector, in the plan and not, and the budget: heading, axis, values and colour."""
     colours: dict[str, str] = {}
@@ -303,7 +303,9 @@ def curve_series(
     )
 
 
-MACC = Page("MACC", "Abatement options by increasing cost, as a curve; retrofits in the plan are marked.", write_macc)
+MACC = SheetSpec(
+    "MACC", "Abatement options by increasing cost, as a curve; retrofits in the plan are marked.", write_macc
+)
 
 
 # Plants that only the list or only the plan takes.
@@ -340,7 +342,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         )
     points = frontier.points
     top = sheet.row
-    sheet.jump(top + 1 + PICTURE_ROWS)
+    sheet.jump(top + 1 + HALF_CHART_ROWS)
     rows, sign = records(points), "-" if about["objective_name"] == "min_cost" else ""
     for k, row in enumerate(rows):
         if k:
@@ -357,7 +359,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True)
     # The charts draw the table, so that it stands in its place first.
     with sheet.write_at_row(top):
-        sheet.pictures(*_charts(sheet, frontier, block))
+        sheet.charts(*_charts(sheet, frontier, block))
     sheet.section("Plants that enter, leave or change")
     sheet.table(
         "frontier.moves",
@@ -371,7 +373,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         sheet.table("frontier.breakpoints", records(frontier.breakpoints), named="breakpoints")
 
 
-def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:
+def _charts(sheet: Sheet, frontier: Frontier, block: TableRange) -> tuple[ChartSpec, ChartSpec]:
     points, unit = frontier.points, str(frontier.about["unit"])
     across = f"Budget ({sheet.unit('budget_mn')})"
     budgets = block.values("budget_mn")
@@ -382,7 +384,7 @@ def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Pi
     ]
     if points["list_objective"].notna().all():
         series.append(("Merit order reaches", budgets, block.values("list_objective"), _LIST_COLOUR))
-    curve = Picture(
+    curve = ChartSpec(
         "Abatement by budget",
         "scatter",
         tuple(series),
@@ -392,7 +394,7 @@ def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Pi
         f"{first['objective']:,.0f} to {last['objective']:,.0f} {unit}. Also shown: the bound over all candidate "
         "links and the result of the merit order.",
     )
-    steps = Picture(
+    steps = ChartSpec(
         "Additional abatement per million of each step",
         "steps",
         (("Avoided", budgets, block.values("more_kt_per_mn"), _SOLUTION_COLOUR),),
@@ -404,5 +406,6 @@ def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Pi
     return curve, steps
 
 
-FRONTIER = Page("Frontier", "Abatement by budget, plants that enter and leave, and comparison with the merit order.",
-                write_frontier)  # fmt: skip
+FRONTIER = SheetSpec(
+    "Frontier", "Abatement by budget, plants that enter and leave, and comparison with the merit order.", write_frontier
+)

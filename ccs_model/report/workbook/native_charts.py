@@ -16,7 +16,7 @@ import pandas as pd
 from ccs_model.report.language import Language
 
 # Rows under a chart have a height of their own, so that it keeps its proportions in programs of other plain rows.
-CHART_ROWS, PICTURE_ROWS, ROW_POINTS = 26, 15, 15.75
+CHART_ROWS, HALF_CHART_ROWS, ROW_POINTS = 26, 15, 15.75
 _PIXELS_A_ROW = 21
 _WIDEST, _BESIDE = 1500, 8
 _HALVES = (470, 720)
@@ -29,7 +29,7 @@ _GRID = {"color": "#E0E0E0", "width": 0.5}
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class ChartSpec:
     """A chart of ranges of a table; `series` are (name, or the cell that holds it; categories; values; colour).
 
     `kind` is "line", "scatter" (a line over numbers), "stacked", "steps" (columns without gaps; every `every`-th has a
@@ -56,7 +56,7 @@ def _axis_title(language: Language, title: str) -> str:
     return language.unit(title) if label == title else label
 
 
-def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, language: Language, width: int) -> None:
+def draw(book: Any, worksheet: Any, row: int, at: int, spec: ChartSpec, language: Language, width: int) -> None:
     """Insert a chart of half of `width` pixels, the `at`-th from the left; a "curve" takes all of it."""
     kinds = {
         "line": {"type": "line"},
@@ -66,10 +66,10 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
         "bars": {"type": "bar"},
         "shares": {"type": "bar"},
     }
-    kind, is_curve = picture.kind, picture.kind == "curve"
-    across, of_years = kind in ("bars", "shares"), picture.across_title == "Year"
+    kind, is_curve = spec.kind, spec.kind == "curve"
+    across, of_years = kind in ("bars", "shares"), spec.across_title == "Year"
     drawn = book.add_chart(kinds.get(kind, {"type": "column"}))
-    for name, categories, values, colour in picture.series:
+    for name, categories, values, colour in spec.series:
         looks: dict[str, object] = {"fill": {"color": colour}, "border": {"none": True}, "gap": 60}
         if kind in ("steps", "curve"):
             looks |= {"gap": 0, "overlap": 100}
@@ -79,33 +79,33 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
             looks = {"line": {"color": colour, "width": 2}}
         named = language.label(name) if isinstance(name, str) else name
         drawn.add_series({"name": named, "categories": categories, "values": values, **looks})
-    if picture.line is not None:
-        name, values, colour = picture.line
+    if spec.line is not None:
+        name, values, colour = spec.line
         over = book.add_chart({"type": "line"})
         looks = {"line": {"color": colour, "width": 1.5, "dash_type": "dash"}}
-        over.add_series({"name": name, "categories": picture.series[0][1], "values": values, **looks})
+        over.add_series({"name": name, "categories": spec.series[0][1], "values": values, **looks})
         drawn.combine(over)
     title_font = {**_TITLE_FONT, "size": 12 if is_curve else 11}
-    title = picture.title if picture.title.startswith("=") else language.label(picture.title)
+    title = spec.title if spec.title.startswith("=") else language.label(spec.title)
     drawn.set_title({"name": title, "name_font": title_font, "overlay": False})
     # Of bars that lie the library takes the axis of the categories for the upright one.
     of_categories, of_values = (drawn.set_y_axis, drawn.set_x_axis) if across else (drawn.set_x_axis, drawn.set_y_axis)
     of_categories(
         {
-            "name": _axis_title(language, picture.across_title),
+            "name": _axis_title(language, spec.across_title),
             "name_font": _HEAD_FONT,
             # Years and steps turned, so that they stay whole where a program labels every one of them.
             "num_font": {**_FONT, "rotation": -90 if of_years or kind == "steps" else 0},
             "label_position": "high" if kind == "spending" else "low",
             "num_format": "General" if of_years else "#,##0",
-            "interval_unit": picture.every,
-            "interval_tick": picture.every,
+            "interval_unit": spec.every,
+            "interval_tick": spec.every,
             "reverse": across,
         }
     )
     of_values(
         {
-            "name": _axis_title(language, picture.up_title),
+            "name": _axis_title(language, spec.up_title),
             "name_font": _HEAD_FONT,
             "num_font": _FONT,
             "num_format": {"shares": "0%", "spending": _SPENDING_FORMAT}.get(kind, "#,##0"),
@@ -113,7 +113,7 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
             "major_gridlines": {"visible": True, "line": _GRID},
             "line": {"none": True},
             **({"min": 0, "max": 1} if kind == "shares" else {}),
-            **({} if picture.highest is None else {"max": picture.highest}),
+            **({} if spec.highest is None else {"max": spec.highest}),
             # The first bar stands on top, so that the scale would stand there as well.
             **({"label_position": "high"} if across else {}),
         }
@@ -121,14 +121,14 @@ def draw(book: Any, worksheet: Any, row: int, at: int, picture: Picture, languag
     drawn.set_legend({"position": "top" if is_curve else "bottom", "font": _FONT})
     half = max(min((width - 3 * _BESIDE) // 2, _HALVES[1]), _HALVES[0])
     place = {"x_offset": 4 + at * (half + _BESIDE), "y_offset": _BESIDE}
-    size = {"width": half, "height": PICTURE_ROWS * _PIXELS_A_ROW - 2 * _BESIDE}
+    size = {"width": half, "height": HALF_CHART_ROWS * _PIXELS_A_ROW - 2 * _BESIDE}
     if is_curve:
         place["y_offset"] = 4
         size = {"width": min(width - _BESIDE, _WIDEST), "height": CHART_ROWS * _PIXELS_A_ROW - _BESIDE}
     drawn.set_size(size)
     # Filtering the sheet's rows must not take bars away.
     drawn.show_hidden_data()
-    worksheet.insert_chart(row, 0, drawn, {"description": language.sentence(picture.alt), **place})
+    worksheet.insert_chart(row, 0, drawn, {"description": language.sentence(spec.alt), **place})
 
 
 # Steel and chemicals have the colours of the house; the others are from the muted scheme of Paul Tol (SRON, 2021),

@@ -23,7 +23,7 @@ from ccs_model.report import sentences as words
 from ccs_model.report.sentences import left_out_sentences, not_eligible_sentences
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Cell, columns_of, label, table_columns
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.scenario import Scenario
 from ccs_model.units import unit_of
 
@@ -102,7 +102,9 @@ def _retrofits_by_plant(plan: Plan) -> Iterator[tuple[str, list[dict[str, Any]]]
         yield str(plant), records(table)
 
 
-PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants)
+PLANTS = SheetSpec(
+    "Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants
+)
 
 
 _NAME_WIDTH = 44
@@ -163,7 +165,9 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     )
 
 
-RETROFITS = Page("Retrofits", "Retrofits: place, year, technology, tonnes, capex and cost per tonne.", write_retrofits)
+RETROFITS = SheetSpec(
+    "Retrofits", "Retrofits: place, year, technology, tonnes, capex and cost per tonne.", write_retrofits
+)
 
 
 ENTERS, LEAVES, CHANGES_RETROFIT = "enters", "leaves", "changes"
@@ -246,4 +250,6 @@ def _moves(plan: Plan, revision: Revision) -> list[Row]:
     return sorted(rows, key=lambda row: (order[str(row["move"])], str(row["plant"])))
 
 
-CHANGES = Page("Changes", "Edits of the workbook that was solved again, and their effect on the plan.", write_changes)
+CHANGES = SheetSpec(
+    "Changes", "Edits of the workbook that was solved again, and their effect on the plan.", write_changes
+)

@@ -36,7 +36,7 @@ PRINTED_BESIDE = 100
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TableExtent:
     """The rows of a table with its head and totals, and its last column, all counted from 0.
 
     The texts of a last column that `runs_on` reach to the edge of its part.
@@ -49,7 +49,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Keep:
+class UnbrokenRows:
     """Rows that stand together on a page; a chart always does."""
 
     top: int
@@ -108,7 +108,7 @@ def _printed_rows(top: int, bottom: int, unprinted: Collection[int]) -> list[tup
 
 
 def area(
-    stretches: Sequence[Stretch], columns: Sequence[tuple[int, int]], last_row: int, unprinted: Collection[int]
+    stretches: Sequence[TableExtent], columns: Sequence[tuple[int, int]], last_row: int, unprinted: Collection[int]
 ) -> list[tuple[int, int, int, int]]:
     """Ranges to print, each (first row, first column, last row, last column): the first part, then each further one.
 
@@ -140,8 +140,8 @@ def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], 
 
 
 def breaks(
-    sections: Sequence[Keep],
-    keeps: Sequence[Keep],
+    sections: Sequence[UnbrokenRows],
+    keeps: Sequence[UnbrokenRows],
     points: float,
     heights: Sequence[float],
     given: Collection[int] = (),
@@ -156,8 +156,8 @@ def breaks(
 
 
 def _breaks(
-    sections: Sequence[Keep],
-    keeps: Sequence[Keep],
+    sections: Sequence[UnbrokenRows],
+    keeps: Sequence[UnbrokenRows],
     points: float,
     heights: Sequence[float],
     given: Collection[int],
@@ -165,14 +165,14 @@ def _breaks(
 ) -> tuple[list[int], int]:
     """The same where what takes up to `uncut_points` is not cut, and the number of pages."""
 
-    def fits(each: Keep) -> bool:
+    def fits(each: UnbrokenRows) -> bool:
         return sum(heights[each.top : each.bottom + 1]) <= (points if each.is_chart else uncut_points)
 
     keeps, wholes = [each for each in keeps if fits(each)], []
     for each in sections:
         bottom = each.bottom if fits(each) else min(each.bottom, each.top + _ROWS_WITH_HEADING)
         bottom = max([bottom, *(keep.bottom for keep in keeps if each.top <= keep.top <= bottom)])
-        wholes.append(Keep(each.top, bottom))
+        wholes.append(UnbrokenRows(each.top, bottom))
     starts: dict[int, int] = {}
     for keep in (*wholes, *keeps):
         starts[keep.top] = max(starts.get(keep.top, 0), keep.bottom)

@@ -27,8 +27,8 @@ from ccs_model.report.language import Language, chinese_text, labels
 from ccs_model.report.live_accounts import flows_of, has_accounts, npv_by_plant
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, CLASS_OF, INPUT, Cell, declared_rows, label
-from ccs_model.report.workbook.formulas import Block, Formula
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.formulas import Formula, TableRange
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 
 FORMAT = "ccs-model/workbook/1"
 # Signs of a line in one cell.
@@ -80,7 +80,7 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     )
 
 
-def _column_range(block: Block, first: str, last: str) -> str:
+def _column_range(block: TableRange, first: str, last: str) -> str:
     """Absolute address of the body of a table from one column to another."""
     return f"{block.column(first).split(':')[0]}:{block.column(last).split(':')[1]}"
 
@@ -151,7 +151,9 @@ def _number_or_text(value: float) -> float | str:
     return value if math.isfinite(value) else "not found"
 
 
-RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)
+RUN_LOG = SheetSpec(
+    "RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log
+)
 
 
 _NAMED_SOURCES = 3
@@ -241,7 +243,7 @@ def _headline(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             yield {"id": name, "figure": label(name), "value": Cell(live, name, CALCULATION), "unit": sheet.unit(name)}
 
 
-COVER = Page(
+COVER = SheetSpec(
     "Cover",
     "Question, answer, quality of the solution and contents.",
     write_cover,
@@ -293,7 +295,7 @@ def _numbers(sheet: Sheet, plan: Plan) -> Iterator[Row]:
                 yield {"table": table, "key": "", "name": name, "value": float(value), "unit": sheet.unit(name)}
 
 
-DATA = Page("Data", "Every number of the result, one per row, for pivot tables.", write_data)
+DATA = SheetSpec("Data", "Every number of the result, one per row, for pivot tables.", write_data)
 
 
 HOLDS, BROKEN = "holds", "does not hold"
@@ -420,4 +422,4 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
     return found
 
 
-CHECKS = Page("Checks", "Each check: actual value, expected value, tolerance and result.", write_checks)
+CHECKS = SheetSpec("Checks", "Each check: actual value, expected value, tolerance and result.", write_checks)

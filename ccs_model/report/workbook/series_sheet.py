@@ -26,7 +26,7 @@ from ccs_model.report.workbook.columns import (
     table_columns,
 )
 from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 
 Value = TypeVar("Value")
 
@@ -197,7 +197,7 @@ def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, tabl
     return _row(sheet, problem, texts, name, OBSERVED, values)
 
 
-SERIES = Page(
+SERIES = SheetSpec(
     "Series",
     "Annual values: discount factors, carbon price, grid emission factors, electricity and steam prices.",
     write_series,

@@ -13,7 +13,7 @@ import numpy as np
 from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
-from ccs_model.report.workbook.book import Book, Fill, MoneyUnit, unit_in
+from ccs_model.report.workbook.book import Book, FilledFormula, MoneyUnit, unit_in
 from ccs_model.report.workbook.columns import (
     ASSUMED,
     CHECK,
@@ -36,27 +36,27 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import (
     TOTAL,
-    Block,
     Formula,
     Row,
+    TableRange,
     add_formulas,
     is_number,
     resolve_template,
     sums,
 )
-from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
+from ccs_model.report.workbook.native_charts import CHART_ROWS, HALF_CHART_ROWS, ROW_POINTS, ChartSpec, draw
 from ccs_model.report.workbook.printed_pages import (
     A4,
     PRINTED_BESIDE,
     UPRIGHT_A3,
-    Keep,
-    Stretch,
+    TableExtent,
+    UnbrokenRows,
     area,
     breaks,
     page_rows_points,
     pixels_across,
 )
-from ccs_model.report.workbook.worksheet import Canvas, Page, Wide
+from ccs_model.report.workbook.worksheet import SheetSpec, WideText, WorksheetWriter
 from ccs_model.units import unit_of
 
 _FILTER_BUTTON, _BAND_POINTS = 3, 5
@@ -70,19 +70,19 @@ _FOR_PROGRAMS = "Data"
 _CHINESE_NAMES = ("Changes", "Economics", "CashFlow", "MACC", "Frontier", "Uncertainty")
 _INPUTS = "Inputs"  # Its zeros stay numbers.
 
-__all__ = ["Page", "Row", "Sheet"]
+__all__ = ["Row", "Sheet", "SheetSpec"]
 
 
-class Sheet(Canvas):
-    """A canvas with tables and charts."""
+class Sheet(WorksheetWriter):
+    """A worksheet with tables and charts."""
 
-    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+    def __init__(self, book: Book, page: SheetSpec, contents: Sequence[SheetSpec]) -> None:
         super().__init__(book, page, contents)
-        self._main: Block | None = None
+        self._main: TableRange | None = None
         self._n_again = 0
         # Cells of the texts of the table being written: by column, text and quality of the row.
         self._texts: dict[tuple[int, str, object], tuple[Any, str | None, str]] = {}
-        self._fills: dict[tuple[Block, str, int], Fill] = {}
+        self._fills: dict[tuple[TableRange, str, int], FilledFormula] = {}
         self._head_rows: tuple[int, int] | None = None
         self._money_unit = MoneyUnit(book, page.name)
         # Charts are as wide as the page, which is known when all of it is written.
@@ -102,7 +102,7 @@ class Sheet(Canvas):
         key: str = "",
         named: str = "",
         left: int = 0,
-    ) -> Block:
+    ) -> TableRange:
         """Colours of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
 
         `columns` are those that columns.csv declares under a name, or a list.
@@ -162,7 +162,7 @@ class Sheet(Canvas):
         bottom = max(self._row, first + 1) - 1
         # Of a table without rows the head is not printed on further parts.
         right = self._left + len(columns) - 1 if rows else 0
-        self._stretches.append(Stretch(head if top is None else top, bottom, right, columns[-1].wide))
+        self._stretches.append(TableExtent(head if top is None else top, bottom, right, columns[-1].wide))
         self._left = 0 if left else self._left
         return block
 
@@ -180,8 +180,13 @@ class Sheet(Canvas):
         self._row, self._left = end, 0
 
     def chart(
-        self, picture: Callable[[Block], Picture], columns: Sequence[Column], rows: Sequence[Row], left: int, key: str
-    ) -> Block:
+        self,
+        spec: Callable[[TableRange], ChartSpec],
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        left: int,
+        key: str,
+    ) -> TableRange:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self.n_printed_columns = self._row, left, min(self.n_printed_columns or left, left - 1)
@@ -190,26 +195,26 @@ class Sheet(Canvas):
         self._own = block = self._block(columns, rows, self._row, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
-        self._draw(top, 0, picture(block), CHART_ROWS)
+        self._draw(top, 0, spec(block), CHART_ROWS)
         self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
         return block
 
-    def pictures(self, *pictures: Picture) -> None:
+    def charts(self, *charts: ChartSpec) -> None:
         """Charts side by side, of tables that stand elsewhere."""
-        if not pictures:
+        if not charts:
             return
         self._row += 1
-        for at, picture in enumerate(pictures):
-            self._draw(self._row, at, picture, PICTURE_ROWS)
+        for at, spec in enumerate(charts):
+            self._draw(self._row, at, spec, HALF_CHART_ROWS)
         self._layout.reach = max(self._layout.reach, _TWO_CHARTS)
-        self._row, self._below_section = self._row + PICTURE_ROWS, False
+        self._row, self._below_section = self._row + HALF_CHART_ROWS, False
 
-    def _draw(self, top: int, at: int, picture: Picture, n: int) -> None:
-        drawn = partial(draw, self.book.workbook, self._sheet, top, at, picture, self._language)
+    def _draw(self, top: int, at: int, spec: ChartSpec, n: int) -> None:
+        drawn = partial(draw, self.book.workbook, self._sheet, top, at, spec, self._language)
         self._on_finish.append(drawn)
         for row in range(top, top + n):
             self._sheet.set_row(row, ROW_POINTS)
-        self._keeps.append(Keep(top, top + n - 1, is_chart=True))
+        self._keeps.append(UnbrokenRows(top, top + n - 1, is_chart=True))
 
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
         """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
@@ -225,19 +230,19 @@ class Sheet(Canvas):
         # Excel fills no formula that names another sheet in this way.
         if fill is None or "!" in fill.text:
             text = resolve_template(formula.template, self._own, row, column, self.book.blocks)
-            self._fills[key] = fill = Fill(text.removeprefix("="), row, column)
+            self._fills[key] = fill = FilledFormula(text.removeprefix("="), row, column)
         if self._fixed:  # Another formula or a number in its place is an edit that has no effect.
             self.book.fingerprints.record_formula(self._name, row, column, fill.text, (fill.row, fill.column))
         self._sheet.write_filled(row, column, fill, form, result)
 
-    def _block(self, columns: Sequence[Column], rows: Sequence[Row], first: int, *, has_total: bool) -> Block:
+    def _block(self, columns: Sequence[Column], rows: Sequence[Row], first: int, *, has_total: bool) -> TableRange:
         names = {column.name: at for at, column in enumerate(columns, self._left)}
         ids = {str(row["id"]): first + at for at, row in enumerate(rows) if "id" in row}
         last = first + max(len(rows), 1) - 1
         if has_total:
             ids[TOTAL] = last + 1
         years = [names[column.name] for column in columns if column.is_period]
-        return Block(self._name, names, first - 1, first, last, ids, (years[0], years[-1]) if years else None)
+        return TableRange(self._name, names, first - 1, first, last, ids, (years[0], years[-1]) if years else None)
 
     def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         placed = list(enumerate(columns, self._left))
@@ -332,10 +337,10 @@ class Sheet(Canvas):
         if not heights or not (rows or self._keeps):
             return
         below = [*rows[1:], end + 2]
-        sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
+        sections = [UnbrokenRows(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
         # Each range of the print area begins a page of its own.
         given = {*self._own_breaks, *({row + 1 for row in self._unprinted} - self._unprinted)}
-        keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
+        keeps = [*self._keeps, *(UnbrokenRows(each.top, each.bottom) for each in self._stretches)]
         found = sorted(set(breaks(sections, keeps, points, heights, given)) - self._unprinted)
         if found:
             self._sheet.set_h_pagebreaks(found)
@@ -393,7 +398,7 @@ class Sheet(Canvas):
 
     def _heading_cell(self, row: int, at: int, column: Column, text: str, style: str, **changes: object) -> None:
         if column.wide:
-            self._layout.wides.append(Wide(row, at, text, style, changes, sets_height=False))
+            self._layout.wides.append(WideText(row, at, text, style, changes, sets_height=False))
         else:
             self._text(row, at, text, style, **changes)
 
@@ -478,7 +483,7 @@ class Sheet(Canvas):
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
         text = checked_text(self._label(text, column, style), where)
         if column.wide:
-            self._layout.wides.append(Wide(self._row, at, text, style, {**ink, **alignment(at, False)}))
+            self._layout.wides.append(WideText(self._row, at, text, style, {**ink, **alignment(at, False)}))
             return text
         wrap = not column.clipped
         self._text(self._row, at, text, style, text_wrap=wrap, **ink, **alignment(at, False))

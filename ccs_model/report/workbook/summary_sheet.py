@@ -17,7 +17,7 @@ from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.phrases import binding_limits, estimates_in_words, load_in_words, percent, society
-from ccs_model.report.workbook.cash_flow_sheet import pictures
+from ccs_model.report.workbook.cash_flow_sheet import charts
 from ccs_model.report.workbook.columns import (
     CALCULATION,
     CHECK,
@@ -35,8 +35,8 @@ from ccs_model.report.workbook.columns import (
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
-from ccs_model.report.workbook.native_charts import Picture, sector_colours
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.native_charts import ChartSpec, sector_colours
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.units import count_text
 
 # Headings and meanings where the price is that of the scenario and not the market's.
@@ -51,7 +51,7 @@ _AT_PRICE_OF_SCENARIO = {
 }  # fmt: skip
 
 
-def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
+def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[ChartSpec, ...]:
     """Write the table of capture by sector; return its chart, if anything is captured."""
     table = plan.emissions.pivot_table(index="sector", columns="year", values="captured_ktpa", aggfunc="sum")
     years = [int(year) for year in table.columns]
@@ -74,7 +74,7 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[Picture, ...]:
     title = "Captured by sector"
     if last.sum() > 0:
         title += f": {str(last.idxmax()).replace('_', ' ')}, {percent(last.max() / last.sum(), 0)} of the last period"
-    return (Picture(
+    return (ChartSpec(
         title, "stacked",
         tuple(
             (language.cell("Plants", "sector", sector), heads, block.row_values(str(row["id"])), colours[sector])
@@ -88,11 +88,11 @@ _OF_PLANTS = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "basel
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
 
-def _curve(sheet: Sheet) -> tuple[Picture, ...]:
+def _curve(sheet: Sheet) -> tuple[ChartSpec, ...]:
     """The cost curve, if sheet MACC has one."""
     if "slots" not in sheet.book.blocks:
         return ()
-    return (Picture(
+    return (ChartSpec(
         f"={sheet.book.blocks['macc_price'].cell('value', 'title')}", "steps",
         curve_series(sheet.book.blocks["slots"], sheet.book.curve_sectors),
         "Cumulative annual abatement (kt/y)", sheet.unit("avoidance_cost_per_t"),
@@ -124,9 +124,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.table(columns, records(zones), named="zones")
     sheet.note(f"{statement(plan)} Sheet Calibration gives the evidence.")
     capture = _captured_by_sector(sheet, plan)
-    cash = pictures(sheet) if has_accounts(plan) else ()
-    sheet.pictures(*_curve(sheet), *cash[:1])
-    sheet.pictures(*capture, *cash[1:])
+    cash = charts(sheet) if has_accounts(plan) else ()
+    sheet.charts(*_curve(sheet), *cash[:1])
+    sheet.charts(*capture, *cash[1:])
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
     sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
@@ -279,7 +279,7 @@ def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mappin
     sheet.table("summary.figures", [*rows, styled], plain=True)
 
 
-SUMMARY = Page(
+SUMMARY = SheetSpec(
     "Summary",
     "Key figures; results by period, province, sector and zone; costs; marginal value of the budget.",
     write_summary,

@@ -22,7 +22,7 @@ from ccs_model.report.pipe_tables import (
     shared_facilities,
 )
 from ccs_model.report.workbook.columns import SOLVER, Cell, Column, table_columns
-from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
 from ccs_model.units import count_text
 
 
@@ -128,7 +128,7 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
     sheet.table(columns, records(table), totals={"plant": "Total"}, named="periods", empty=empty)
 
 
-TRANSPORT = Page(
+TRANSPORT = SheetSpec(
     "Transport", "Every pipeline: length, size, flow, capex; flows by period; cost sharing.", write_transport
 )
 
@@ -384,4 +384,4 @@ def _candidates_column(plan: Plan, sites: pd.DataFrame) -> pd.Series:
     return sites["site"].map(routes.groupby("site")["plant"].nunique()).fillna(0).astype(int)
 
 
-STORAGE = Page("Storage", "Every site in use: wells, injection, stored CO2, remaining capacity.", write_storage)
+STORAGE = SheetSpec("Storage", "Every site in use: wells, injection, stored CO2, remaining capacity.", write_storage)

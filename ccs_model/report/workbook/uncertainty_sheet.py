@@ -24,9 +24,9 @@ from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncerta
 from ccs_model.plan.plan_json import records
 from ccs_model.problem.applied_calibration import AppliedFit
 from ccs_model.report.phrases import futures_text, is_beyond_noise, percent
-from ccs_model.report.workbook.formulas import Block
-from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.formulas import TableRange
+from ccs_model.report.workbook.native_charts import HALF_CHART_ROWS, ChartSpec
+from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.units import money_text
 
 _LOW_COLOUR, _HIGH_COLOUR, _OFTEN_COLOUR = "#D98B2B", "#1B5E8A", "#1B5E8A"
@@ -83,7 +83,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     spread = [{**row, "mode": MODES[row["mode"]], "measure": names[row["measure"]]} for row in records(found.spread)]
     sheet.table("uncertainty.spread", spread, main=True, frozen=0)
     top = sheet.row
-    sheet.jump(top + 1 + PICTURE_ROWS)
+    sheet.jump(top + 1 + HALF_CHART_ROWS)
     blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
     sheet.section("How often each plant is selected")
     sheet.note(
@@ -95,18 +95,18 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     plants = sheet.table("uncertainty.plants", records(found.plants), empty=empty)
     # The charts draw the tables, so that those stand in their places first.
     replanned = blocks[REPLANNED]
-    pictures = [] if replanned is None else _bars(found, replanned)
+    charts = [] if replanned is None else _bars(found, replanned)
     if len(found.plants):
-        pictures.append(_choices(found, plants))
+        charts.append(_choices(found, plants))
     with sheet.write_at_row(top):
-        sheet.pictures(*pictures)
+        sheet.charts(*charts)
     sheet.section("Constraints that the fixed plan violates")
     sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
     sheet.section("Uncertain inputs")
     sheet.table("uncertainty.inputs", records(found.inputs), empty="Nothing.")
 
 
-def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
+def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> TableRange | None:
     """Drivers of the objective value, largest first, and after them those within sampling noise."""
     sheet.section(f"Drivers of the objective value: {MODES[mode]}")
     table = _drivers(found, mode)
@@ -130,14 +130,14 @@ def _drivers(found: Uncertainty, mode: str) -> pd.DataFrame:
     return table.assign(is_drawn=np.array(drawn, dtype=bool)).sort_values("is_drawn", ascending=False, kind="stable")
 
 
-def _bars(found: Uncertainty, block: Block) -> list[Picture]:
+def _bars(found: Uncertainty, block: TableRange) -> list[ChartSpec]:
     """Chart of the drivers beyond sampling noise, if there are any."""
     table = _drivers(found, REPLANNED)
     n = min(int(table["is_drawn"].sum()), _BARS)
     if n == 0:
         return []
     names, first = block.values("input"), table.iloc[0]
-    chart = Picture(
+    chart = ChartSpec(
         "Drivers of the objective value", "bars",
         (
             ("Lowest fifth", _slice_range(names, n), _slice_range(block.values("low_change"), n), _LOW_COLOUR),
@@ -150,12 +150,12 @@ def _bars(found: Uncertainty, block: Block) -> list[Picture]:
     return [chart]
 
 
-def _choices(found: Uncertainty, block: Block) -> Picture:
+def _choices(found: Uncertainty, block: TableRange) -> ChartSpec:
     """The plants whose choice is least sure, in the table's order: from most futures to fewest."""
     shares = found.plants["chosen_share"].to_numpy(float)
     n_sure = int((shares >= NO_REGRET_SHARE).sum())
     skipped = int(min(max((shares >= 0.5).sum() - _PLANT_BARS // 2, 0), max(len(shares) - _PLANT_BARS, 0)))
-    return Picture(
+    return ChartSpec(
         "Selection frequency of the least certain plants",
         "shares",
         (
@@ -180,7 +180,7 @@ def _slice_range(values: list[object], n: int, skipped: int = 0) -> list[object]
     return [sheet, top + skipped, left, min(bottom, top + skipped + n - 1), right]
 
 
-UNCERTAINTY = Page("Uncertainty", "Uncertainty of the result, and how often each plant is selected.",
+UNCERTAINTY = SheetSpec("Uncertainty", "Uncertainty of the result, and how often each plant is selected.",
                    write_uncertainty)  # fmt: skip
 
 
@@ -271,6 +271,6 @@ def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
         }
 
 
-CALIBRATION = Page(
+CALIBRATION = SheetSpec(
     "Calibration", "Evidence of the pilot zones, its use in the plan, and its limits.", write_calibration
 )

@@ -38,13 +38,13 @@ from ccs_model.report.workbook.macc_sheet import FRONTIER, MACC
 from ccs_model.report.workbook.plants_sheet import CHANGES, PLANTS, RETROFITS
 from ccs_model.report.workbook.run_log_sheet import CHECKS, COVER, DATA, RUN_LOG
 from ccs_model.report.workbook.series_sheet import SERIES
-from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.report.workbook.summary_sheet import SUMMARY
 from ccs_model.report.workbook.transport_sheet import STORAGE, TRANSPORT
 from ccs_model.report.workbook.uncertainty_sheet import CALIBRATION, UNCERTAINTY
 from ccs_model.units import label_of, unit_of
 
-SHEETS: tuple[Page, ...] = (
+SHEETS: tuple[SheetSpec, ...] = (
     COVER,
     SUMMARY,
     INPUTS,

@@ -1,4 +1,4 @@
-"""`Canvas`: a worksheet with a cursor: titles, text, banner, page set-up, widths and heights."""
+"""`WorksheetWriter`: a worksheet with a cursor: titles, text, banner, page set-up, widths and heights."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ccs_model.report.workbook.columns import (
     quote_format,
     text_width,
 )
-from ccs_model.report.workbook.formulas import Block
+from ccs_model.report.workbook.formulas import TableRange
 from ccs_model.report.workbook.printed_pages import (
     A3,
     A4,
     PIXELS_A_DIGIT,
-    Keep,
     Paper,
-    Stretch,
+    TableExtent,
+    UnbrokenRows,
     max_page_pixels,
     paper_for,
     parts,
@@ -64,7 +64,7 @@ _LEFT_OVER = 1.03
 
 
 @dataclass(frozen=True)
-class Wide:
+class WideText:
     """Text that reaches over the columns to the right edge; `sets_height` where its row has no height of its own."""
 
     row: int
@@ -90,7 +90,7 @@ class Layout:
         self.headings: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.units: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.wrapped: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        self.wides: list[Wide] = []
+        self.wides: list[WideText] = []
         self.reach = _PAGE_WIDTH
         self.limit: int | None = None
         self.widths: list[int] = []
@@ -210,7 +210,7 @@ class Layout:
         return widths
 
 
-def _place(worksheet: Any, styles: Styles, wide: Wide, widths: list[int], running: int) -> int:
+def _place(worksheet: Any, styles: Styles, wide: WideText, widths: list[int], running: int) -> int:
     """Write a wide text over the columns it reaches; gives their width. Running text stops at the width `running`."""
     end = wide.column
     while end + 1 < len(widths) and (wide.column > 0 or sum(widths[: end + 1]) < running):
@@ -271,7 +271,7 @@ KEPT = "This sheet shows the plan as solved and does not follow edits of this wo
 
 
 @dataclass(frozen=True)
-class Page:
+class SheetSpec:
     """A sheet to be: its name, what it holds in a line, who writes it, and its title where that is not its name."""
 
     name: str
@@ -280,10 +280,10 @@ class Page:
     title: str = ""
 
 
-class Canvas:
+class WorksheetWriter:
     """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
 
-    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+    def __init__(self, book: Book, page: SheetSpec, contents: Sequence[SheetSpec]) -> None:
         self.contents, self.book, self._language = contents, book, book.language
         name = page.name
         self._name, self._styles, self._fixed = name, book.styles, fixed_classes(name)
@@ -292,7 +292,7 @@ class Canvas:
         self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
         self._row = self._left = 0
         self._link_row: int | None = None
-        self._own: Block | None = None
+        self._own: TableRange | None = None
         self._layout = Layout()
         # The last row that is printed, counted from 0, and the number of columns.
         self.last_printed_row: int | None = None
@@ -300,9 +300,9 @@ class Canvas:
         # All columns on one page across, so that the years of a table are not divided; upright A3 where several pages
         # of A4 would be needed: the text has the same size.
         self.is_in_one_part = self.may_be_upright = False
-        self._stretches: list[Stretch] = []
+        self._stretches: list[TableExtent] = []
         self._sections: list[int] = []
-        self._keeps: list[Keep] = []
+        self._keeps: list[UnbrokenRows] = []
         self._unprinted: set[int] = set()
         self._own_breaks: list[int] = []
         self._below_section = False
@@ -344,7 +344,7 @@ class Canvas:
         """For sheets that are read, not worked on."""
         self._sheet.hide_gridlines(2)
 
-    def shown_pages(self) -> list[Page]:
+    def shown_pages(self) -> list[SheetSpec]:
         """The pages that are not hidden so far."""
         return [page for page in self.contents if not self.book.worksheets[page.name].hidden]
 
@@ -396,7 +396,7 @@ class Canvas:
 
     def quotation(self, text: str, style: str = "text") -> None:
         """Running text that somebody else wrote: as it stands in every language."""
-        self._layout.wides.append(Wide(self._row, 0, checked_text(text, self._name), style))
+        self._layout.wides.append(WideText(self._row, 0, checked_text(text, self._name), style))
         self._row += 1
         self._below_section = False
 
@@ -413,7 +413,7 @@ class Canvas:
         self._row += 1
         self._below_section = False
 
-    def check_results(self, block: Block, column: str, broken: str) -> None:
+    def check_results(self, block: TableRange, column: str, broken: str) -> None:
         """Colour a column of verdicts; the words say the same."""
         at = (block.first, block.columns[column], block.last, block.columns[column])
         for criteria, style in (("equal to", "broken"), ("not equal to", "holds")):
@@ -449,14 +449,14 @@ class Canvas:
         self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
         self.note(KEPT)
 
-    def choice(self, block: Block, column: str, row: str, source: str) -> None:
+    def choice(self, block: TableRange, column: str, row: str, source: str) -> None:
         """A cell of a table in which one of the values of `source` is chosen."""
         at = (block.rows[row], block.columns[column])
         rule = {"validate": "list", "source": f"={source}"}
         hint = {name: self._language.sentence(text) for name, text in _CHOICE.items()}
         self._sheet.data_validation(*at, *at, rule | hint)
 
-    def choices(self, block: Block, column: str, values: Sequence[str]) -> None:
+    def choices(self, block: TableRange, column: str, values: Sequence[str]) -> None:
         """A column of which each cell takes one of these values, or none."""
         at = block.columns[column]
         message = self._language.sentence(f"One of: {', '.join(values)}.")
@@ -466,7 +466,7 @@ class Canvas:
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
     def limit_number(
-        self, block: Block, column: str, row: str, low: float, high: float, *, is_integer: bool = False
+        self, block: TableRange, column: str, row: str, low: float, high: float, *, is_integer: bool = False
     ) -> None:
         """A cell that takes numbers from low to high only, or whole numbers only."""
         at = (block.rows[row], block.columns[column])

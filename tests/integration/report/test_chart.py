@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from ccs_model.report.language import Language
-from ccs_model.report.workbook.native_charts import Picture, draw
+from ccs_model.report.workbook.native_charts import ChartSpec, draw
 
 
 def axis(xml: str, tag: str) -> tuple[str, str]:
@@ -29,7 +29,7 @@ def test_category_and_value_axes_have_their_titles_and_orientations(
     sheet.write_column(0, 0, ["one", "two"])
     sheet.write_column(0, 1, [0.25, 1.0])
     series = (("Share", ["S", 0, 0, 1, 0], ["S", 0, 1, 1, 1], "#1B5E8A"),)
-    draw(book, sheet, 3, 0, Picture("Plants", kind, series, "Plant", "Part", "Two plants."), Language(), 1000)
+    draw(book, sheet, 3, 0, ChartSpec("Plants", kind, series, "Plant", "Part", "Two plants."), Language(), 1000)
     book.close()
     with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
         xml = archive.read("xl/charts/chart1.xml").decode()

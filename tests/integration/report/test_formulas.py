@@ -16,9 +16,9 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook.book import FastWorksheet, Fill
+from ccs_model.report.workbook.book import FastWorksheet, FilledFormula
 from ccs_model.report.workbook.columns import declared_rows
-from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolve_template
+from ccs_model.report.workbook.formulas import FUNCTIONS, TableRange, resolve_template
 from tests.integration.report.reading import main_ref
 from tests.integration.report.recalculation import formula_cells
 
@@ -155,12 +155,12 @@ def test_plant_selector_lists_the_retrofitted_plants(plan: Plan, path: Path) -> 
 @pytest.mark.parametrize("template", ["=OFFSET({a},1,1)", "=INDIRECT(A1)", "=XLOOKUP(1,2,3)", "=[b.xlsx]S!A1", "1+1"])
 def test_invalid_formula_template_is_rejected(template: str) -> None:
     with pytest.raises(CcsModelError, match="the formula"):
-        resolve_template(template, Block("S", {"a": 0}, 0, 2, 3), 2, 0, {})
+        resolve_template(template, TableRange("S", {"a": 0}, 0, 2, 3), 2, 0, {})
 
 
 def test_placeholders_in_braces_resolve_to_cell_addresses() -> None:
-    own = Block("S", {"a": 0, "b": 2, "y1": 3, "y2": 4}, 0, 9, 11, {"net": 9, "tax": 10}, (3, 4))
-    other = Block("T", {"c": 1}, 0, 4, 5, {"total": 6})
+    own = TableRange("S", {"a": 0, "b": 2, "y1": 3, "y2": 4}, 0, 9, 11, {"net": 9, "tax": 10}, (3, 4))
+    other = TableRange("T", {"c": 1}, 0, 4, 5, {"total": 6})
     blocks = {"own": own, "other": other}
     formula = resolve_template(
         "={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks
@@ -173,7 +173,11 @@ def test_filled_formula_is_stored_once_and_read_in_every_cell(tmp_path: Path) ->
     path = tmp_path / "filled.xlsx"
     with xlsxwriter.Workbook(path, {"in_memory": True}) as book:
         sheet = book.add_worksheet("Sheet", worksheet_class=FastWorksheet)
-        down, across, single = Fill("$A1*A$9", 0, 1), Fill("SUM($A2:B2)<9", 5, 1), Fill("1+1", 7, 0)
+        down, across, single = (
+            FilledFormula("$A1*A$9", 0, 1),
+            FilledFormula("SUM($A2:B2)<9", 5, 1),
+            FilledFormula("1+1", 7, 0),
+        )
         for row in range(3):
             sheet.write_filled(row, 1, down, None, 0.5)
         for column in range(1, 4):

@@ -18,7 +18,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import BINDING, records
 from ccs_model.report.language import LANGUAGES, Language, chinese_text, labels
 from ccs_model.report.page.analysis_sections import step_text
-from ccs_model.report.page.html import Words
+from ccs_model.report.page.html import PageLanguage
 from ccs_model.report.page.page import page_text
 from ccs_model.report.workbook.columns import Column, text_width, widest_word
 from ccs_model.report.workbook.sheet import Sheet
@@ -228,9 +228,9 @@ def test_text_of_a_budget_step_is_translated_clause_by_clause() -> None:
     step += "B, C leave."
     chinese = "预算增加 500 百万元（2024年价），规划期内多减排 1,200 千吨，每吨减排预算 417 元（2024年价）；"
     chinese += "新增 A；退出 B, C。"
-    assert step_text(step, Words("zh")) == chinese
-    assert step_text(step, Words("both")) == f"{step}\n{chinese}"
-    assert step_text(step, Words("en")) == step
+    assert step_text(step, PageLanguage("zh")) == chinese
+    assert step_text(step, PageLanguage("both")) == f"{step}\n{chinese}"
+    assert step_text(step, PageLanguage("en")) == step
 
 
 def test_furnace_streams_and_hubs_of_several_places_have_chinese_names() -> None:
@@ -258,7 +258,7 @@ def test_every_possible_binding_limit_is_translated(limit: str) -> None:
 
 def test_negative_numbers_on_the_page_have_a_minus_sign_instead_of_a_hyphen() -> None:
     assert (
-        Words("en").sentence("From -12.5 to -3 in 2026-2040, NH3_21-2 (-4).")
+        PageLanguage("en").sentence("From -12.5 to -3 in 2026-2040, NH3_21-2 (-4).")
         == "From −12.5 to −3 in 2026-2040, NH3_21-2 (−4)."
     )
 

@@ -24,7 +24,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page import charts
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Projection, basemap_of
-from ccs_model.report.page.html import Words
+from ccs_model.report.page.html import PageLanguage
 from ccs_model.report.page.page import page_text, write_page
 from ccs_model.report.page.plan_map import plan_map
 from ccs_model.runs.run_reader import read_run, run_of
@@ -405,11 +405,11 @@ def test_own_basemap_replaces_the_provinces(run: StoredRun, tmp_path: Path, ring
         (str(tmp_path / "own.geojson"), "own.geojson (outlines), GeoNames", "Natural Earth (outlines"),
         ("none", "Source: map.geojson", "GeoNames ("),
     ):
-        notes = str(plan_map(run, Words("en", run.money), basemap_of(option), {}))
+        notes = str(plan_map(run, PageLanguage("en", run.money), basemap_of(option), {}))
         assert source in notes and absent not in notes and "boundary statement" not in notes
     far = {**feature, "geometry": {"type": "Polygon", "coordinates": [[[-x, y] for x, y in square]]}}
     (tmp_path / "far.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [far]}), "utf-8")
-    notes = str(plan_map(run, Words("en", run.money), basemap_of(str(tmp_path / "far.geojson")), {}))
+    notes = str(plan_map(run, PageLanguage("en", run.money), basemap_of(str(tmp_path / "far.geojson")), {}))
     assert "No polygon of far.geojson lies within the map." in notes
 
 

@@ -8,8 +8,8 @@ from ccs_model.report.workbook.printed_pages import (
     A3,
     A4,
     UPRIGHT_A3,
-    Keep,
-    Stretch,
+    TableExtent,
+    UnbrokenRows,
     area,
     breaks,
     max_page_pixels,
@@ -44,10 +44,10 @@ def test_parts_with_repeated_columns_fit_the_width_of_a_page() -> None:
 
 def test_further_parts_print_only_the_tables_that_reach_them() -> None:
     columns = [(0, 3), (4, 7), (8, 9)]
-    tables = [Stretch(5, 20, 8), Stretch(25, 30, 2), Stretch(35, 40, 4)]
+    tables = [TableExtent(5, 20, 8), TableExtent(25, 30, 2), TableExtent(35, 40, 4)]
     assert area(tables, columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7), (35, 4, 40, 4), (5, 8, 20, 8)]
     # Text that runs beyond the last column is printed to the edge of its part and not on later parts.
-    assert area([Stretch(5, 20, 4, runs_on=True)], columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7)]
+    assert area([TableExtent(5, 20, 4, runs_on=True)], columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7)]
     # Excluded rows are in no range.
     assert area(tables, columns, 50, range(34, 51)) == [(0, 0, 33, 3), (5, 4, 20, 7), (5, 8, 20, 8)]
     assert area(tables, columns, 50, range(10, 19))[2:4] == [(5, 4, 9, 7), (19, 4, 20, 7)]
@@ -70,19 +70,19 @@ def test_a_wider_sheet_has_more_rows_a_page() -> None:
 def test_page_breaks_keep_headings_with_their_rows_and_short_sections_whole() -> None:
     heights = [10.0] * 40
     # Ten rows per page. A section of five rows from row 7 would be split; the next section of three rows fits below it.
-    assert breaks([Keep(7, 11), Keep(12, 14)], [], 100, heights) == [7]
+    assert breaks([UnbrokenRows(7, 11), UnbrokenRows(12, 14)], [], 100, heights) == [7]
     # A section of 20 rows is always split, after its heading and the rows kept with it if those fit.
-    assert breaks([Keep(1, 20)], [], 100, heights) == []
-    assert breaks([Keep(4, 23)], [], 100, heights) == [4]
+    assert breaks([UnbrokenRows(1, 20)], [], 100, heights) == []
+    assert breaks([UnbrokenRows(4, 23)], [], 100, heights) == [4]
     # A chart outside a section; a required page break; rows that are not printed take no space.
-    assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights) == [8]
-    assert breaks([], [Keep(8, 12, is_chart=True)], 100, heights, {6}) == [6]
-    assert breaks([Keep(7, 11)], [], 100, [0.0 if 2 <= row <= 6 else 10.0 for row in range(20)]) == []
+    assert breaks([], [UnbrokenRows(8, 12, is_chart=True)], 100, heights) == [8]
+    assert breaks([], [UnbrokenRows(8, 12, is_chart=True)], 100, heights, {6}) == [6]
+    assert breaks([UnbrokenRows(7, 11)], [], 100, [0.0 if 2 <= row <= 6 else 10.0 for row in range(20)]) == []
 
 
 def test_table_is_split_if_that_saves_a_page() -> None:
     # Ten rows per page: five tables of six rows take a page each, or three pages if they are split.
-    tables = [Keep(6 * at, 6 * at + 5) for at in range(5)]
+    tables = [UnbrokenRows(6 * at, 6 * at + 5) for at in range(5)]
     assert breaks([], tables[:1], 100, [10.0] * 6) == []
-    assert breaks([], [Keep(2, 7), Keep(8, 13)], 100, [10.0] * 14) == [8]
+    assert breaks([], [UnbrokenRows(2, 7), UnbrokenRows(8, 13)], 100, [10.0] * 14) == [8]
     assert breaks([], tables, 100, [10.0] * 30) == []

@@ -11,7 +11,7 @@ import pytest
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report.export.formats import geojson_text
-from ccs_model.report.page.html import Words
+from ccs_model.report.page.html import PageLanguage
 from ccs_model.report.page.page_sections import pipelines, timeline
 from ccs_model.report.page.plan_map import flows_of_pipe
 from ccs_model.report.pipe_tables import links_in_use, pipes_by_vintage
@@ -65,16 +65,16 @@ def test_the_page_has_one_line_per_link_and_one_row_per_pipeline(plan: Plan) -> 
     # The pipeline of 2026 carries the whole flow of the link until 2036, when one of the same size is added.
     first, second = (flows_of_pipe(run, each, parallel) for each in parallel)
     assert first == pytest.approx((125, 750, 750), rel=1e-6) and second == pytest.approx((0, 0, 750), rel=1e-6)
-    shown = re.sub(r"<[^>]+>", " ", str(pipelines(run, Words("en", run.money))))
+    shown = re.sub(r"<[^>]+>", " ", str(pipelines(run, PageLanguage("en", run.money))))
     assert shown.count("C → T") == 2 and "271" not in shown
 
 
 @pytest.mark.slow
 def test_a_representative_year_is_not_compared_with_other_periods(hand_solved: Callable[..., Plan]) -> None:
     run = run_of(hand_solved({"targets.captured_ktpa": 300}, plants=PLANTS, sites=SITES, links=LINKS))
-    shown = re.sub(r"<[^>]+>", " ", str(timeline(run, Words("en", run.money))))
+    shown = re.sub(r"<[^>]+>", " ", str(timeline(run, PageLanguage("en", run.money))))
     assert "highest" not in shown and "Capital spending: " in shown and "In a representative year, 300 kt are" in shown
-    text = Words("zh", run.money).sentence("In a representative year, 300 kt are captured and 300 kt avoided.")
+    text = PageLanguage("zh", run.money).sentence("In a representative year, 300 kt are captured and 300 kt avoided.")
     assert text == "代表年捕集 300 千吨，净减排 300 千吨。"
 
 
