@@ -147,6 +147,7 @@ def owners(run: StoredRun, words: PageLanguage) -> Markup:
     reasons = Counter(str(row["no_project_irr"]) for row in rows if row["no_project_irr"] and not row["is_total"])
     notes += [f"Plants without an internal rate of return: {n} ({reason})." for reason, n in reasons.items()]
     shown = table("owners", columns, to_plain_values(rows), words, words("owner_returns"), has_total=has_total)
+    notes.append("Payback counts from the first cash flow of a plant; for all plants, from that of the first plant.")
     if has_debt:
         notes.append(
             "Debt service cover is the lowest ratio of operating cash after tax to interest and repayment in a year "
