@@ -143,6 +143,11 @@ def raise_issues(issues: Iterable[Issue]) -> None:
         raise InputError(found)
 
 
+# What a list of conflicting constraints means, and an empty one.
+CONFLICTS = "these constraints conflict; relaxing any one of them restores feasibility:"
+NO_CONFLICT = "no single constraint restores feasibility when it is relaxed alone"
+
+
 class InfeasibleError(CcsModelError):
     """The problem is infeasible.
 
@@ -168,10 +173,8 @@ class InfeasibleError(CcsModelError):
         self.folder = folder
         self.tables: Mapping[str, Any] = dict(tables or {})
         self.warnings: tuple[str, ...] | None = None
-        named = "these constraints conflict; relaxing any one of them restores feasibility:"
-        none = "no single constraint restores feasibility when it is relaxed alone"
         lines = [f"  - {line}" for line in self.conflicts]
-        super().__init__("\n".join([f"infeasible: {named if lines else none}", *lines]))
+        super().__init__("\n".join([f"infeasible: {CONFLICTS if lines else NO_CONFLICT}", *lines]))
 
 
 class NoPlanInRunError(CcsModelError):

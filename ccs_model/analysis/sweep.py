@@ -186,18 +186,18 @@ def sweep(
     Raises
     ------
     InputError
-        If no scenario is valid.
+        If no scenario is valid, or `shard` is not (i, n) with i from 1 to n.
     FileError
         If the folder holds something else, or a file cannot be read or written.
     """
     variations = variations_of(changes)
     cases = _Cases.of(scenario, variations, workbooks=workbooks, allow_outside=allow_outside)
+    # A share of the fixed list: a share of the waiting runs would change while other shards run.
+    share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
     folder = Path(out) if out is not None else Path("runs") / cases.folder_name
     write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
     runs = _Runs(cases.spec, folder)
     waiting = runs.pending_runs()
-    # A share of the fixed list: a share of the waiting runs would change while other shards run.
-    share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
     pending = tuple(job for job in share if job.key in waiting)
     runs.remove_leftovers(job.key for job in share)
     clock, n_before, n_failed = time.monotonic(), 0, 0

@@ -25,6 +25,7 @@ FAILURES = {
 _OF_OBJECTIVE = ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
 _ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective_value", *_OF_OBJECTIVE)
 _OF_PLANT = ("name", "province", "sector")
+_SEVERAL = "several currencies"
 
 
 def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,15 +69,21 @@ def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]])
 
 
 def typed_table(cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a sweep with numbers as numbers, yes or no as booleans, and the units of columns in `attrs`."""
+    """The rows of a sweep with numbers as numbers, yes or no as booleans, null as missing, and units in `attrs`.
+
+    Amounts have no unit where scenarios differ in currency or price year, which are columns of their own.
+    """
     table = pd.DataFrame({name: _typed_column(column) for name, column in cells.items()})
     money = cells[["currency", "price_year"]].dropna().drop_duplicates()
     if len(money) == 1:
-        with_units(table, str(money["currency"].iloc[0]), int(money["price_year"].iloc[0]))
+        return with_units(table, str(money["currency"].iloc[0]), int(money["price_year"].iloc[0]))
+    with_units(table, _SEVERAL, 0)
+    table.attrs["unit"] = {name: unit for name, unit in table.attrs["unit"].items() if _SEVERAL not in unit}
     return table
 
 
 def _typed_column(column: pd.Series) -> pd.Series:
+    column = column.mask(column == _text(None))
     there = column.dropna()
     kinds = {type(value) for value in there}
     if not kinds:

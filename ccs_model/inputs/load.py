@@ -69,7 +69,7 @@ class Inputs:
     scenario_notices
         Sentences on names in the scenario that are read as those of the tables.
     loaded
-        The tables as read; a table that differs was replaced in Python, and its own hash stands in the run folder.
+        Copies of the tables as read; a table that differs was changed in Python, and has a hash of its own in runs.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -86,10 +86,10 @@ class Inputs:
     loaded: Mapping[str, pd.DataFrame] | None = field(default=None, repr=False)
 
     @property
-    def replaced(self) -> tuple[str, ...]:
-        """Names of the tables that were replaced after loading."""
+    def changed_tables(self) -> tuple[str, ...]:
+        """Names of the tables that were changed or replaced after loading."""
         loaded = self.tables if self.loaded is None else self.loaded
-        return tuple(name for name, frame in self.tables.items() if frame is not loaded.get(name))
+        return tuple(name for name, frame in self.tables.items() if not frame.equals(loaded.get(name)))
 
     @property
     def all_notices(self) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ def load_tables(
             pass  # Issues are collected below.
         else:
             tables = MappingProxyType({name: frame.copy() for name, frame in inputs.tables.items()})
-            return replace(inputs, tables=tables, loaded=tables, own=own, allow_outside=allow_outside)
+            return replace(inputs, tables=tables, own=own, allow_outside=allow_outside)
     return replace(_load(root, raws, requested, allow_outside, found), own=own)
 
 
@@ -253,7 +253,7 @@ def _load(
     tables = MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()})
     return Inputs(
         tables=tables,
-        loaded=tables,
+        loaded=MappingProxyType({name: frame.copy() for name, frame in tables.items()}),
         sha256=MappingProxyType({name: hashlib.sha256(raw).hexdigest() for name, raw in read.items()}),
         folder_name=data_folder_name() if root == data_folder() else root.name,
         origins=MappingProxyType(result.origins),

@@ -402,17 +402,17 @@ class SweepSearch:
     def _improve_widest_gaps(
         self, model: SweepModel, points: list[SweepPoint], effort_left: Callable[[float], float]
     ) -> list[SweepPoint]:
-        """Deepen the widest gaps first, one a job, each once, as long as there is effort."""
-        deepen, n_jobs = self.work.strategy.stage(ImproveWidestGaps), self._n_jobs
+        """Improve the points with the widest gaps first, one a job, each once, as long as there is effort."""
+        stage, n_jobs = self.work.strategy.stage(ImproveWidestGaps), self._n_jobs
         while not was_stopped():
             open_ = [k for k, point in enumerate(points) if not point.is_deepened and not model.is_closed(point)]
             still = effort_left(1.0)
-            if not open_ or still < deepen.min_effort:
+            if not open_ or still < stage.min_effort:
                 break
             self.message(f"{len(open_)} budgets with wide gaps")
             # Of equal gaps the lower budget first: its solution helps the higher ones.
             widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
-            share = min(max(deepen.effort, n_jobs * still / len(open_)), still)
+            share = min(max(stage.effort, n_jobs * still / len(open_)), still)
             results = self._run_parallel_tasks(
                 [partial(_improve_point, model, points[k], effort=share) for k in widest]
             )

@@ -92,26 +92,28 @@ class _Names:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """Members, bounds and kinds of each variable, active rows of each constraint, and the active objectives.
+    """Indices, bounds and domains of each variable, active rows of each constraint, and the active objectives.
 
     A row is represented by its limits and a hash of its coefficients and variables.
     """
 
-    members: dict[str, int]
+    indices: dict[str, int]
     bounds: dict[str, bytes]
+    domains: dict[str, bytes]
     rows: dict[str, bytes]
     objectives: tuple[tuple[str, int, int], ...]
 
 
 def changed_bounds(m: pyo.ConcreteModel, original: pyo.ConcreteModel) -> tuple[str, ...]:
-    """Return `bounds of VARIABLE` for each variable with other bounds or fixed values than in the original model.
+    """Return `bounds of VARIABLE` and `domain of VARIABLE` for variables that differ from those of the original model.
 
-    Raises InputError for a model of another problem, for a changed or deactivated constraint and a changed objective,
+    Fixed values count as bounds, continuous or integer as domain. Raises InputError for a model with other indices, as
+    that of another problem mostly has, for a changed or deactivated constraint and a changed objective,
     since a plan is checked against all constraints of its problem and reports the value of its objective, and for a
     variable fixed without a value or outside its domain.
     """
     built, now = _record_model(original), _record_model(m)
-    others = [name for name, members in built.members.items() if now.members.get(name) != members]
+    others = [name for name, indices in built.indices.items() if now.indices.get(name) != indices]
     raise_issues(
         Issue("the model", f"it belongs to another problem: variable {name} has other indices", _REBUILD)
         for name in others[:1]
@@ -127,7 +129,10 @@ def changed_bounds(m: pyo.ConcreteModel, original: pyo.ConcreteModel) -> tuple[s
         what = f"was replaced by {added}" if added else "was changed"
         issues.append(Issue("the model", f"the objective of the problem {what}", _CHANGE))
     raise_issues(issues)
-    return tuple(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds[name] != bounds)
+    return (
+        *(f"bounds of {name}" for name, bounds in built.bounds.items() if now.bounds[name] != bounds),
+        *(f"domain of {name}" for name, domain in built.domains.items() if now.domains[name] != domain),
+    )
 
 
 def _fixed_amiss(m: pyo.ConcreteModel) -> Iterator[Issue]:
@@ -135,7 +140,8 @@ def _fixed_amiss(m: pyo.ConcreteModel) -> Iterator[Issue]:
         if each.fixed and each.value is None:
             yield Issue("the model", f"variable {each.name} is fixed without a value", "give one: fix(1)")
         elif each.fixed and each.value not in each.domain:
-            yield Issue("the model", f"variable {each.name} is fixed at {each.value:g}, outside its domain", "fix(1)")
+            what = f"variable {each.name} is fixed at {each.value!r}, outside its domain {each.domain.name}"
+            yield Issue("the model", what, "fix a value of this domain")
 
 
 _REBUILD = "build_model(problem) builds the model of this problem"
@@ -174,6 +180,7 @@ def _record_model(m: pyo.ConcreteModel) -> ModelRecord:
     return ModelRecord(
         {each.local_name: hash(tuple(each.keys())) for each in variables},
         {each.local_name: _bounds(each) for each in variables},
+        {each.local_name: bytes(each_var.is_continuous() for each_var in each.values()) for each in variables},
         {each.local_name: _rows(each, places) for each in m.component_objects(pyo.Constraint, descend_into=False)},
         tuple(
             (each.local_name, each.sense, _hash_of(each.expr, places))
@@ -195,17 +202,18 @@ def _hash_of(expression: object, places: Mapping[int, int]) -> int:
     if not isinstance(expression, LinearExpression):
         return 0
     variables = tuple([places.get(id(each), -1) for each in expression.linear_vars])
-    return hash((expression.constant, tuple(expression.linear_coefs), variables))
+    # Python's hashes of -1 and -2 are equal; those of their bytes are not.
+    numbers = np.array([expression.constant, *expression.linear_coefs], dtype=float)
+    return hash((numbers.tobytes(), variables))
 
 
 def _bounds(variable: pyo.Var) -> bytes:
-    """[id] lower and upper bound, the fixed value, and whether it is continuous."""
+    """[id] lower and upper bound, and the fixed value."""
     values = [
         (
             -np.inf if each.lb is None else each.lb,
             np.inf if each.ub is None else each.ub,
             each.value if each.fixed else np.inf,
-            each.is_continuous(),
         )
         for each in variable.values()
     ]

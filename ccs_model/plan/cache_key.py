@@ -131,11 +131,13 @@ def run_key_of_shipped(scenario: Scenario, *, allow_outside: bool = False) -> Ru
 def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
     """Return the SHA-256 of every table, of the user's own file of candidate links and of the calibration file.
 
-    A file that `build_problem` will reject is not opened here. A table that was replaced in Python has the hash of its
+    A file that `build_problem` will reject is not opened here. A table that was changed in Python has the hash of its
     rows.
     """
-    replaced = {f"{name}.csv": hashlib.sha256(inputs[name].to_csv().encode()).hexdigest() for name in inputs.replaced}
-    return _with_own_files(scenario, {**inputs.sha256, **replaced}, inputs.allow_outside)
+    changed = {
+        f"{name}.csv": hashlib.sha256(inputs[name].to_csv().encode()).hexdigest() for name in inputs.changed_tables
+    }
+    return _with_own_files(scenario, {**inputs.sha256, **changed}, inputs.allow_outside)
 
 
 def _key(scenario: Scenario, files: Mapping[str, str]) -> RunKey:

@@ -278,7 +278,7 @@ class Plan:
     marginal_budget
         What additional budget buys; None without a budget or a value.
     binding_limits
-        Limits that bind in the LP relaxation, with shadow prices.
+        Limits beside the budget that bind in the LP relaxation, with shadow prices.
     totals
         Headline figures by name; units are those of their suffix.
     terms
@@ -323,7 +323,7 @@ class Plan:
     stakeholders
         Costs and benefits of owners, public purse, financiers and society; None in a static year.
     ledger
-        One row an item of money, one column a stakeholder.
+        One row an item of money, one column a stakeholder; None in a static year.
     intensity
         One row a province and five-year plan within the horizon: carbon intensity against its goal.
     air_pollution
@@ -343,7 +343,7 @@ class Plan:
     corridors
         Links searched; None if all candidate links were.
     size
-        Rows, columns and integers of the model.
+        Rows, columns, integers and non-zeros of the model.
     timings
         Seconds of each stage; they stand in the manifest only.
     solver_log
@@ -351,7 +351,8 @@ class Plan:
     warnings
         Sentences on the model as it was solved: its numbers, not its plan.
     added_components
-        Constraints and variables that were added to the model of the problem, and `bounds of VARIABLE`.
+        Constraints and variables that were added to the model of the problem, and `bounds of VARIABLE` or `domain of
+        VARIABLE` where these were changed.
     writer
         Writes run folders and workbooks.
     """

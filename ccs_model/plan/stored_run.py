@@ -100,7 +100,7 @@ class StoredRun:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of the run as it was solved."""
-        return tuple(self.document["warnings"])
+        return tuple(self.document.get("warnings", ()))
 
     def _with_units(self, table: pd.DataFrame) -> pd.DataFrame:
         return with_units(table, str(self.document["currency"]), int(self.document["price_year"]))

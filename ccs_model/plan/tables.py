@@ -45,7 +45,7 @@ def links_table(point: Point) -> pd.DataFrame:
     """Return one row a built or used link and period: capacity so far, and flow by direction.
 
     `built_mn` is spent in that period; `diameter_mm` is the inner diameter of a single pipe of that capacity, NaN with
-    an existing pipeline, of which only the free capacity is known.
+    an existing pipeline, for which only the free capacity is known.
     """
     problem, network = point.problem, point.problem.network
     assert network is not None

@@ -41,7 +41,7 @@ class Starts:
     running
         [route, start, period] share of the period in which the unit operates; 0 where it may not start.
     delayed, waits_for_site, waits
-        Plants of which the plant's first year, that of a site, or a turnaround rules out a start.
+        Plants whose own first year, the first year of a site, or a turnaround rules out a start.
     committed
         Committed retrofits as (route, start).
     """

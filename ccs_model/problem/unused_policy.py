@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ccs_model.problem.problem import Problem
@@ -19,7 +20,7 @@ def _funds(problem: Problem) -> Iterator[str]:
     paying = set(problem.accounts.allocations["fund"])
     alike: dict[str, str] = {}
     for name in problem.scenario.funds:
-        first = alike.setdefault("".join(filter(str.isalnum, name.casefold())), name)
+        first = alike.setdefault(re.sub(r"[\s_-]", "", name.casefold()), name)
         if first != name:
             place = place_of(problem.scenario, f"funds.{name}")
             yield f"{place}: funds '{first}' and '{name}' are two funds, though their names differ in spelling only"
@@ -147,10 +148,10 @@ def _payment_years(problem: Problem) -> Iterator[str]:
 
 
 def _price_years(problem: Problem) -> Iterator[str]:
-    """A price path without a year of the horizon, and sectors that enter the carbon market within a period."""
+    """A price path that begins after the horizon or ends before it, and sectors that enter the market in a period."""
     policy, edges = problem.scenario.policy, {*problem.years, problem.horizon_end}
     named = sorted(policy.carbon_price_per_t)
-    if not any(problem.years[0] <= year < problem.horizon_end for year in named):
+    if named[-1] < problem.years[0] or named[0] >= problem.horizon_end:
         nearest = named[0] if named[0] >= problem.horizon_end else named[-1]
         yield (
             f"{place_of(problem.scenario, 'policy.carbon_price_per_t')}: no year of the price lies in the horizon, "

@@ -108,6 +108,7 @@ _AMOUNTS = (
     (re.compile(r"^([\d,]+) in the period from (\d+) instead of ([\d,]+)$"), r"\2 年起的时期 \1 项（现为 \3 项）"),
     (re.compile(r"^(\S+) of (\d{4})$"), r"\1（\2 年）"),
     (re.compile(r"\bbounds of (\w+)"), r"\1 的界限"),
+    (re.compile(r"\bdomain of (\w+)"), r"\1 的取值类型"),
     (re.compile(r" \(([\d.]+%)\)$"), r"（\1）"),
     (re.compile(r"(?<=\d) (?:kt/y|kt a year)\b"), " 千吨/年"),
     (re.compile(r"(?<=\d) kt\b"), " 千吨"),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ccs_model.errors import CONFLICTS, NO_CONFLICT
 from ccs_model.plan.headline import (
     ALL_AT_ONE_SITE,
     additions_text,
@@ -134,9 +135,9 @@ class _Summary:
         return "\n\n".join(part for part in parts if part)
 
     def infeasible_text(self) -> str:
-        conflicts = self.document["conflicts"] or ["no single constraint restores feasibility when it is relaxed alone"]
+        conflicts = self.document["conflicts"]
         lines = [self.emphasise(self.document["scenario"])]
-        lines += ["Infeasible: these constraints conflict; relaxing any one of them restores feasibility:"]
+        lines += [f"Infeasible: {CONFLICTS if conflicts else f'{NO_CONFLICT}.'}"]
         lines += [textwrap.fill(f"- {each}", self.width, subsequent_indent="  ") for each in conflicts]
         return "\n".join(lines)
 
@@ -242,8 +243,10 @@ class _Summary:
             return ""
         lowest = min(with_debt, key=lambda row: float(row["debt_service_cover"]))
         names = {row["plant"]: row["name"] for row in self.document["retrofits"]}
-        n_below = sum(row["debt_service_cover"] < 1 for row in with_debt)
-        below = f"; below 1 at {n_below} of {count_text(len(with_debt), 'plant')} with debt" if n_below else ""
+        n_below = sum(round(row["debt_service_cover"], 2) < 1 for row in with_debt)
+        below = (
+            f"; {n_below} of {len(with_debt)} plants with debt are below 1" if n_below and len(with_debt) > 1 else ""
+        )
         return (
             f" The lowest debt service cover of a year is {lowest['debt_service_cover']:.2f} "
             f"({names.get(lowest['plant'], lowest['plant'])}){below}."

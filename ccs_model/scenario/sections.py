@@ -134,7 +134,7 @@ class Fund(Section):
         both = self.interest_rate is not None and self.nominal_interest_rate is not None
         none = self.interest_rate is None and self.nominal_interest_rate is None
         if self.kind == "grant":
-            # A resolved scenario holds every default.
+            # A resolved scenario holds every default, so that a key given with its default passes.
             given = [key for key in _OF_LOANS if getattr(self, key) != type(self).model_fields[key].default]
             raise_findings(Finding((key,), f"a grant has no {_OF_LOANS[key]}", "remove the key") for key in given)
         if both:

@@ -395,7 +395,8 @@ def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
         return f"give it by year: {{2026: {shown_text(given)}}}"
     if kind == "dict_type" and isinstance(given, list | tuple) and str(path[-1]).endswith(_BY_YEAR):
-        return "give it by year: {2026: 100, 2030: 200}"
+        first, last = (0.1, 0.2) if str(path[-1]).endswith("_share") else (100, 200)
+        return f"give it by year: {{2026: {first}, 2030: {last}}}"
     if kind == "dict_type" and isinstance(given, list | tuple) and path[-1] == "funds":
         return "give each fund under its name: {green bond: {kind: bond, interest_rate: 0.03}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):

@@ -120,7 +120,7 @@ def owners(run: StoredRun, words: PageLanguage) -> Markup:
         payback = row["payback_yr"] if row["capex_mn"] else None  # nothing invested, nothing to pay back
         rows.append({**row, "name": name, "is_total": is_total, "payback_yr": payback})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
-    has_debt = any(row["debt_service_cover"] is not None for row in rows)
+    has_debt = any(row.get("debt_service_cover") is not None for row in rows)
     of_debt = [
         PageColumn("equity_irr_share", words.label("IRR of the equity")),
         PageColumn("debt_service_cover", words.label("Minimum debt service cover"), "", 2),

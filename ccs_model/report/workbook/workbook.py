@@ -288,7 +288,8 @@ def _cell(sheet: Any, book: _PlainBook, at: tuple[int, int], value: Any, name: s
 
 
 SHEET = "Infeasible"
-LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
+_LEAD = "The problem is infeasible: these constraints conflict; relaxing any one of them restores feasibility."
+_LEAD_ALONE = "The problem is infeasible."
 _NO_CONFLICT = "No single constraint restores feasibility when it is relaxed alone."
 _HEADINGS = ("Constraint or key", "Conflict, and the smallest relaxation found that restores feasibility")
 _WIDTHS = (32, 110)
@@ -297,7 +298,7 @@ _PAIR = re.compile(r"; and (?=[a-z_.]+: )")
 
 def leads() -> frozenset[str]:
     """The first sentence of the sheet in every language."""
-    return frozenset(Language(lang).sentence(LEAD) for lang in LANGUAGES)
+    return frozenset(Language(lang).sentence(each) for lang in LANGUAGES for each in (_LEAD, _LEAD_ALONE))
 
 
 def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", notes: Sequence[str] = ()) -> bytes:
@@ -310,7 +311,7 @@ def infeasible_workbook(conflicts: Sequence[str], name: str, lang: str = "en", n
     title = book.add_format({"bold": True, "font_size": 16, **quote_format(name)})
     bold, plain = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.write_string(0, 0, checked_text(name, SHEET), title)
-    sheet.write_string(1, 0, language.sentence(LEAD))
+    sheet.write_string(1, 0, language.sentence(_LEAD if conflicts else _LEAD_ALONE))
     for column, heading in enumerate(_HEADINGS):
         sheet.write_string(3, column, language.label(heading), bold)
     for row, conflict in enumerate(conflicts or (_NO_CONFLICT,), start=4):

@@ -391,7 +391,7 @@ class WorksheetWriter:
         self.quotation(self._language.sentence(text), style)
 
     def note(self, text: str) -> None:
-        """What a reader should know of what stands above or below, in the workbook's language."""
+        """Write a note on the table above or below, in the workbook's language."""
         self.paragraph(text, "note")
 
     def quotation(self, text: str, style: str = "text") -> None:

@@ -123,13 +123,19 @@ def test_run_without_own_tables_copies_no_files(plan: Plan, tmp_path: Path) -> N
     assert ccs.read_scenario(folder / "scenario.resolved.yaml") == plan.problem.scenario
 
 
-def test_a_table_replaced_in_python_changes_the_run_key(small: Callable[..., Scenario]) -> None:
+def test_a_table_changed_in_python_changes_the_run_key(small: Callable[..., Scenario]) -> None:
     scenario = small()
     inputs = load_inputs(scenario)
     frame = inputs["plants/chemicals"].copy()
     frame["capacity_ktpa"] *= 2
     replaced = replace(inputs, tables={**inputs.tables, "plants/chemicals": frame})
-    assert (inputs.replaced, replaced.replaced) == ((), ("plants/chemicals",))
+    assert (inputs.changed_tables, replaced.changed_tables) == ((), ("plants/chemicals",))
     assert run_key(scenario, inputs).sha256 == run_key(scenario, pickle.loads(pickle.dumps(inputs))).sha256
     assert run_key(scenario, inputs).sha256 != run_key(scenario, replaced).sha256
     assert run_key(scenario, replaced).sha256 == run_key(scenario, pickle.loads(pickle.dumps(replaced))).sha256
+    same = replace(inputs, tables={name: table.copy() for name, table in inputs.tables.items()})
+    assert run_key(scenario, same).sha256 == run_key(scenario, inputs).sha256
+    before = run_key(scenario, inputs).sha256
+    inputs["plants/chemicals"]["capacity_ktpa"] *= 2
+    assert inputs.changed_tables == ("plants/chemicals",) and run_key(scenario, inputs).sha256 != before
+    assert load_inputs(scenario).changed_tables == ()

@@ -81,13 +81,13 @@ def test_changed_sense_row_domain_or_fixing_is_reported(problem_of: ProblemOf, o
         solve(problem, model)
     model = build_model(problem)
     pyo.TransformationFactory("core.relax_integer_vars").apply_to(model)
-    assert "bounds of build" in solve(problem, model).added_components
+    assert "domain of build" in solve(problem, model).added_components
     model = build_model(problem)
     model.build[next(iter(model.build))].fix()
     with pytest.raises(InputError, match="is fixed without a value"):
         solve(problem, model)
     model.build[next(iter(model.build))].fix(2, skip_validation=True)
-    with pytest.raises(InputError, match="is fixed at 2, outside its domain"):
+    with pytest.raises(InputError, match="is fixed at 2, outside its domain Binary"):
         solve(problem, model)
 
 
@@ -100,6 +100,20 @@ def test_row_with_exchanged_coefficients_is_an_error(problem_of: ProblemOf, one_
     coefficients[0], coefficients[at] = coefficients[at], coefficients[0]
     body = row.body
     changed = LinearExpression(constant=body.constant, linear_coefs=coefficients, linear_vars=body.linear_vars)
+    row.set_value((row.lb, changed, row.ub))
+    with pytest.raises(InputError, match=f"constraint {row.parent_component().name} was changed"):
+        solve(problem, model)
+
+
+def test_a_coefficient_changed_from_minus_one_to_minus_two_is_an_error(
+    problem_of: ProblemOf, one_vent: Changes
+) -> None:
+    # Python's hashes of -1 and -2 are equal.
+    problem = problem_of(one_vent, NETWORK)
+    model = build_model(problem)
+    row = next(each for each in model.component_data_objects(pyo.Constraint) if -1.0 in each.body.linear_coefs)
+    coefficients = [-2.0 if each == -1.0 else each for each in row.body.linear_coefs]
+    changed = LinearExpression(constant=row.body.constant, linear_coefs=coefficients, linear_vars=row.body.linear_vars)
     row.set_value((row.lb, changed, row.ub))
     with pytest.raises(InputError, match=f"constraint {row.parent_component().name} was changed"):
         solve(problem, model)

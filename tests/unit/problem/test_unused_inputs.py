@@ -99,6 +99,15 @@ def test_value_without_effect_is_reported(problem_of: Callable[..., Problem], ch
     assert Language("zh").sentence(found) != found or "futures" in changes
 
 
+def test_a_price_between_years_before_and_after_the_horizon_is_not_reported(problem_of: Callable[..., Problem]) -> None:
+    around = {"policy.carbon_price_per_t": {2020: 50.0, 2060: 200.0}, "policy.market": None}
+    assert unused_inputs(problem_of({**around, "policy.capture_deductible": True})) == ()
+
+
+def test_funds_whose_names_differ_in_a_digit_are_not_reported(problem_of: Callable[..., Problem]) -> None:
+    assert unused_inputs(problem_of({"funds": {"gift 1.5": GIFT, "gift 15": GIFT}})) == ()
+
+
 def test_values_with_an_effect_are_not_reported(problem_of: Callable[..., Problem]) -> None:
     used: Changes = {
         **PRICE,

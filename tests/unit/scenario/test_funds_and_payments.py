@@ -45,7 +45,8 @@ from ccs_model.scenario import Scenario
         ({"funds": {"gift": {"kind": "grant", "share_max": 30}}}, "did you mean 0.3?"),
         ({"funds": {"gift": {"kind": "green bond", "interest_rate": 0.02}}}, "did you mean 'bond'?"),
         ({"funds": [{"kind": "grant"}]}, "give each fund under its name"),
-        ({"policy.carbon_price_per_t": [100, 200]}, "give it by year"),
+        ({"policy.carbon_price_per_t": [100, 200]}, "give it by year: {2026: 100, 2030: 200}"),
+        ({"policy.non_fossil_share": [0.1, 0.2]}, "give it by year: {2026: 0.1, 2030: 0.2}"),
         (
             {"funds": {"bank": {"interest_rate": 0.02, "passed_through_share": 0.5}}},
             "funds.bank.passed_through_share: the facility lowers a nominal interest rate",
