@@ -75,8 +75,8 @@ def china() -> GemTracker:
     return read_gem([(BOOK.name, BOOK.read_bytes()), ("units.xlsx", book)], ["china"])
 
 
-@pytest.mark.slow
 @requires_tracker
+@pytest.mark.slow
 @pytest.mark.parametrize("column", [name for name in shipped_plants() if name not in NOT_IN_WORKBOOK])
 def test_import_reproduces_the_shipped_steel_table(china, column):
     expected = shipped_plants()
