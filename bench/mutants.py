@@ -67,7 +67,14 @@ ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
                 "tests/integration/cli/test_check_all_errors.py", "tests/slow/properties/test_differential.py",
             ),
         ),
-        "mip": ("mip/*.py", ("tests/unit/mip",)),
+        "mip": (
+            "mip/*.py",
+            (
+                "tests/unit/mip", "tests/unit/properties/test_network_by_hand.py",
+                "tests/integration/plan/test_plan.py", "tests/integration/plan/test_targets.py",
+                "tests/slow/properties/test_differential.py",
+            ),
+        ),
     }
 )  # fmt: skip
 SWAPS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(

@@ -48,7 +48,7 @@ from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import OPTIMAL_GAP, checked_parts
-from ccs_model.solve.feasibility_repair import build_problem_with_advice
+from ccs_model.solve.feasibility_repair import build_problem_with_advice, with_model_changes
 from ccs_model.solve.marginal_budget import fixed_decisions_table, marginal_budget, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.normalised_money import normalise_money
@@ -258,7 +258,10 @@ def solve(
     stop_at = min(clock.stop_at(len(matrix.row_lower)), time_s() + seconds_until_stop())
     with temporary_folder() as folder, effort(stop_at):
         log_path = folder / "solver.log"
-        plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
+        try:
+            plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
+        except InfeasibleError as error:
+            raise with_model_changes(error, problem, changed, REPAIR_EFFORT) from error.__cause__
         logs = sorted(folder.glob("*.log"))
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)

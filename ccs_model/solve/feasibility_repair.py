@@ -121,6 +121,19 @@ def build_problem_with_advice(scenario: Scenario, inputs: Inputs, repair_effort:
         raise InfeasibleError([*error.conflicts, *changes]) from error
 
 
+def with_model_changes(
+    error: InfeasibleError, problem: Problem, changed: tuple[str, ...], repair_effort: float
+) -> InfeasibleError:
+    """The error with the changed bounds and domains of a model first, if the problem itself has a plan."""
+    requested = problem.scenario.solver
+    with effort():
+        trials = Trials(SolverOptions(requested.mip_gap, seed=requested.seed), now() + repair_effort)
+        if not changed or not trials.has_plan(problem.scenario, problem.inputs):
+            return error
+    what = f"the model: without its changes ({', '.join(changed)}; fixed values count) there is a plan"
+    return InfeasibleError([what, *error.conflicts], tables=error.tables)
+
+
 def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
     yield from _sites(scenario, inputs, plants, trials)
     yield from _first_years(scenario, inputs, trials)

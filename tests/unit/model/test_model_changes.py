@@ -50,6 +50,15 @@ def test_changed_bound_is_reported(problem_of: ProblemOf, one_vent: Changes) -> 
     assert any("bounds of injected_ktpa" in each for each in plan.warnings)
 
 
+def test_fixed_variables_that_rule_out_a_plan_are_named(problem_of: ProblemOf, one_vent: Changes) -> None:
+    problem = problem_of(one_vent)
+    model = build_model(problem)
+    for build in model.build.values():
+        build.fix(1)
+    with pytest.raises(InfeasibleError, match=r"without its changes \(bounds of build; .*\) there is a plan"):
+        solve(problem, model)
+
+
 def test_an_unchanged_model_has_no_changes(problem_of: ProblemOf, one_vent: Changes) -> None:
     problem = problem_of(one_vent, NETWORK)
     assert solve(problem, build_model(problem)).added_components == ()
