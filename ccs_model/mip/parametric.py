@@ -127,7 +127,13 @@ def breakpoints(
         scale = max(abs(left.value), abs(right.value), 1.0)
         on_one_line = abs(left.value_at(right.limit) - right.value) <= _SAME * scale
         on_other = abs(right.value_at(left.limit) - left.value) <= _SAME * scale
-        if on_one_line or on_other or abs(left.slope - right.slope) <= _PARALLEL * max(abs(left.slope), 1e-12):
+        if abs(left.slope - right.slope) <= _PARALLEL * max(abs(left.slope), 1e-12):
+            continue
+        if on_one_line or on_other:
+            # No breakpoint between them; an end that has the slope of its other side is one itself.
+            end = right if on_one_line else left
+            if first.limit < end.limit < last.limit:
+                found.append(Breakpoint(end.limit, end.value, left.slope, right.slope, end.x))
             continue
         if now() > deadline:
             complete = False

@@ -19,9 +19,10 @@ from ccs_model.mip.cut_sets import Connections
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.parametric import MovingLimit
 from ccs_model.mip.search import FixedChargeNetwork
-from ccs_model.mip.sweep_search import SweepSearch, SweepTask, SweepWork
+from ccs_model.mip.sweep_search import SweepSearch, SweepTask, SweepWork, _halves
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve.strategies import BUDGET_SWEEP
+from tests.hand_matrix import hand_matrix
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 VALUE, COST = (10.0, 6.0, 3.0), (8.0, 5.0, 2.0)
@@ -107,6 +108,34 @@ def test_sweep_finds_the_optimum_at_each_limit() -> None:
         assert point.bound == pytest.approx(shares @ (3.0, 10.0, 6.0))
 
 
+@pytest.mark.parametrize("limit", OPTIMUM)
+def test_sweep_over_a_single_limit_finds_its_optimum(limit: float) -> None:
+    model = sweep_model()
+    (point,) = Sweep().run(model, [limit], 20.0)
+    assert point.x is not None and model.value(point.x) == pytest.approx(OPTIMUM[limit])
+    assert Sweep().run(model, [], 20.0) == []
+
+
+def test_sweep_short_of_effort_still_searches_the_first_limit_with_a_solution() -> None:
+    # The projects of the module, of which one whole use is required. The relaxation pays 1 for it, half of the third
+    # project; a solution pays 2.
+    rows = np.zeros((5, 6))
+    rows[:3] = np.hstack([-2.0 * np.eye(3), np.eye(3)])
+    rows[3, :3], rows[4, 3:] = COST, -1.0
+    matrix = hand_matrix(
+        rows, [0.0, 0.0, 0.0, 10.0, -1.0], [0.0, 0.0, 0.0, *VALUE], is_integer=[True] * 3 + [False] * 3
+    )
+    each, no_choice = np.arange(3), np.full(6, -1)
+    model = SweepModel(matrix, 3, FixedChargeNetwork(each, each, each, np.zeros(3), each[:0], no_choice), (), OPTIONS)
+    with effort():
+        points = Sweep(min_effort=1e-6).run(model, [0.5, 1.0, 1.4, 1.8, 2.0, 2.5, 3.0], 0.0)
+    # With a limit of 0.5 even the relaxation is infeasible.
+    assert [point.limit for point in points] == [1.0, 1.4, 1.8, 2.0, 2.5, 3.0]
+    assert [point.x is not None for point in points] == [False, False, False, True, True, True]
+    for point in points[3:]:
+        assert point.x is not None and residuals(with_limit(matrix, 3, point.limit), point.x).hold
+
+
 def test_relate_takes_arcs_of_neighbouring_limits_from_high_to_low() -> None:
     model = sweep_model()
     points = [point_at(model, limit, chosen) for limit, chosen in ((7.0, [1]), (10.0, [2]), (15.0, [0, 2]))]
@@ -174,3 +203,24 @@ def test_sweep_search_proves_every_limit_and_divides_the_remaining_effort(requir
     for k, efforts in enumerate(deepened):
         assert all(6.0 <= each <= 94.0 - spent * k for each in efforts)
     assert deepened
+
+
+def test_deepen_keeps_the_columns_of_the_solution_though_they_cannot_improve_it() -> None:
+    # Projects of value 10, 10 and 5 cost 6, 6 and 4; the limit is 10. In the LP relaxation the first two are worth
+    # 10 + 10 × 4 / 6, and the third one loses 4 × 10 / 6 − 5: at most 15 with it, which is the optimum.
+    matrix = hand_matrix([[6.0, 6.0, 4.0]], [10.0], [10.0, 10.0, 5.0])
+    each, no_choice = np.arange(3), np.full(3, -1)
+    network = FixedChargeNetwork(each, each, each, np.zeros(3), np.array([0]), no_choice)
+    model = SweepModel(matrix, 0, network, (), replace(OPTIONS, gap_share=0.01))
+    point = point_at(model, 10.0, None)
+    assert point.bound == pytest.approx(10.0 + 10.0 * 4 / 6)
+    found = ImproveWidestGaps().run(model, replace(point, x=np.array([1.0, 0.0, 1.0])), 20.0)
+    assert found.x is not None and model.value(found.x) == pytest.approx(15.0)
+    assert model.is_closed(found) and found.bound >= 15.0 - 1e-9
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_halves_cover_all_places_in_order_and_none_is_empty(n: int) -> None:
+    halves = [list(range(n))[half] for half in _halves(n)]
+    assert [place for half in halves for place in half] == list(range(n))
+    assert all(halves) and len(halves) == min(n, 2)

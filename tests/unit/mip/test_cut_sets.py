@@ -85,3 +85,17 @@ def test_rounds_of_cuts_make_the_relaxation_pay_for_whole_pipes() -> None:
     highs = Highs.lp_relaxation(strengthened, options)
     assert highs.run(10, "with cuts").objective == pytest.approx(2.0)
     assert with_cuts(matrix, []) is matrix
+
+
+@pytest.mark.parametrize(("n_idle", "value"), [(1, 6.0), (2, 16.0)])
+def test_cuts_end_after_two_rounds_in_a_row_without_gain(
+    monkeypatch: pytest.MonkeyPatch, n_idle: int, value: float
+) -> None:
+    # Projects of value 10 and 6. The idle cut limits the second by a column of no value and leaves the bound at 16;
+    # the last one excludes the first project.
+    matrix = hand_matrix([[1.0, 1.0, 0.0]], [2.0], [10.0, 6.0, 0.0], is_integer=False)
+    idle, last = (np.array([1, 2]), np.array([1.0, -1.0])), (np.array([0]), np.array([1.0]))
+    rounds = iter([*[[idle]] * n_idle, [last], []])
+    monkeypatch.setattr(Connections, "find_violated_cuts", lambda *_: next(rounds))
+    highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
+    assert Relax(idle_rounds=2).solve(highs, line(), 20.0, "test")[1].objective == pytest.approx(value)

@@ -14,7 +14,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_neighbourhoods as diving
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import ReducedCostGaps
-from ccs_model.mip.grouped_neighbourhoods import search_by_diving
+from ccs_model.mip.grouped_neighbourhoods import _Dive, part_of, search_by_diving
 from ccs_model.mip.grouped_structure import shape_of
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.sifting import solve_by_sifting
@@ -104,3 +104,48 @@ def test_solution_with_uneven_sizes_is_within_2_percent_of_the_lp_bound() -> Non
 def test_diving_past_its_deadline_finds_no_solution() -> None:
     found, _ = dive(grouped_model(0, 40, 3, 3), seconds=0.0)
     assert found is None
+
+
+def open_part(size: list[float], value: list[float], capacity: float) -> tuple[_Dive, np.ndarray]:
+    """A dive with all choices open, and the columns of the choices.
+
+    Each group has one choice of this size and value, and a second one of the same size and a tenth of the value.
+    """
+    n = len(size)
+    rows = np.vstack([np.kron(np.eye(n), [1.0, 1.0]), np.repeat(size, 2)])
+    matrix = hand_matrix(rows, np.r_[np.ones(n), capacity], np.column_stack([value, 0.1 * np.array(value)]).ravel())
+    shape = shape_of(matrix)
+    assert not isinstance(shape, str)
+    linear = solve_by_sifting(shape, EXACT, now() + 60)
+    assert linear is not None
+    model = part_of(shape, np.ones(2 * n, dtype=bool), np.full(n, -1))
+    return _Dive(model, linear, EXACT, now() + 60, "test"), model.open
+
+
+def test_diving_fixes_one_choice_after_another_until_no_choice_is_fractional() -> None:
+    # Of a capacity of 10, the LP gives 6 to the first and half of its size of 8 to the second; with the second, 2 are
+    # left for the first, which is a third of it and drops out. The small ones then fill the capacity.
+    dive_, opened = open_part([6.0, 8.0, *[1.0] * 8], [6.6, 8.72, *[1.0] * 8], 10.0)
+    assert dive_.fix_groups()
+    assert opened[dive_.lower == 1.0].tolist() == [2] and dive_.upper[opened == 0].tolist() == [0.0]
+    found = dive_.solve_remainder(0.0, 1_000)
+    assert found is not None and dive_.model.shape.profit @ found[dive_.model.shape.choices] == pytest.approx(10.72)
+
+
+def test_a_step_fixes_the_largest_of_a_few_fractional_groups_alone() -> None:
+    dive_, opened = open_part([3.0, 5.0, 4.0], [3.0, 5.0, 4.0], 7.0)
+    x = np.array([0.6, 0.0, 0.6, 0.0, 0.6, 0.0])
+    dive_._fix_largest_groups(x, x > 0)
+    assert opened[dive_.lower == 1.0].tolist() == [2] and opened[dive_.upper == 0.0].tolist() == [3]
+
+
+def test_dive_without_a_point_ends_at_once() -> None:
+    # The choice kept in the second group takes 5 of the capacity of 4.
+    matrix = hand_matrix([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 2.0, 5.0]], [1.0, 1.0, 4.0], [1.0, 3.0, 4.0])
+    shape = shape_of(matrix)
+    assert not isinstance(shape, str)
+    linear = solve_by_sifting(shape, EXACT, now() + 60)
+    assert linear is not None
+    for kept, has_point in ((-1, True), (2, False)):
+        part = part_of(shape, np.array([True, True, False]), np.array([-1, kept]))
+        assert _Dive(part, linear, EXACT, now() + 60, "test").fix_groups() == has_point

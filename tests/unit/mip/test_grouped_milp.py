@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import now
@@ -277,3 +277,21 @@ def test_prices_prove_the_optimum_if_variable_upper_bound_rows_are_rescaled(fact
     at_upper = np.where(np.isfinite(matrix.upper), matrix.upper, 0.0)
     proved = dual @ matrix.row_upper + np.maximum(reduced_cost, 0.0) @ at_upper
     assert sign * proved == pytest.approx(optimum, rel=1e-8)
+
+
+def test_progress_is_reported_only_where_the_incumbent_improves() -> None:
+    # Every choice loses value, so that no choice at all is the optimum: the start stays the incumbent.
+    matrix = replace(two_groups([1.0, 1.0, 1.0, 1.0], -np.inf, 2.0), costs=-np.array([[4.0, 3.0, 2.0, 5.0]]))
+    reported: list[Progress] = []
+    found = solve_grouped(matrix, start=np.zeros(4), on_progress=reported.append)
+    assert found is not None and (found.outcome.status, found.outcome.objective) == ("optimal", 0.0)
+    assert [each.incumbent for each in reported] == [0.0]
+
+
+def test_price_of_the_wrong_sign_for_a_one_sided_row_counts_as_0() -> None:
+    one = shape_of(two_groups([2.0, 1.0, 1.0, 3.0], -np.inf, 2.0))
+    assert isinstance(one, Shape)
+    # A price above 0 needs an upper limit, one below 0 a lower limit.
+    for lower, upper, clipped in ((-np.inf, 2.0, [0.0, 0.5]), (1.0, np.inf, [-0.5, 0.0]), (1.0, 2.0, [-0.5, 0.5])):
+        shape = replace(one, row_lower=np.array([lower]), row_upper=np.array([upper]))
+        assert [float(shape.clip_prices(np.array([price]))[0]) for price in (-0.5, 0.5)] == clipped

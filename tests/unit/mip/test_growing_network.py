@@ -96,3 +96,23 @@ def test_spending_counts_each_pipe_of_each_period(network: GrowthNetwork, growth
     every_link = network.pipe_costs(growth.vintages()).sum(axis=1) + growth.site_costs().sum(axis=1)
     options = np.bincount(network.period[growth.options], weights=network.cost[growth.options], minlength=N_PERIODS)
     assert growth.spending().tolist() == (every_link + options).tolist()
+
+
+@pytest.mark.parametrize("first", range(N_PERIODS))
+def test_pipes_of_later_periods_exclude_what_is_built_before(growth: Growth, first: int) -> None:
+    whole = growth.vintages()
+    # The link that both options share carries 80, 210 and 240, all in a first pipe of 240.
+    assert whole[:, 1].tolist() == [240.0, 0.0, 0.0]
+    assert growth.vintages(first=first).tolist() == whole[first:].tolist()
+    growth.build_ahead(np.zeros(5))
+    assert growth.vintages()[:, 1].tolist() == [80.0, 130.0, 30.0]
+    assert growth.vintages(first=first).tolist() == growth.vintages()[first:].tolist()
+
+
+def test_raised_limits_exceed_money_and_targets_by_the_given_share(network: GrowthNetwork) -> None:
+    limited = replace(
+        network, limits=np.array([10.0, 20.0, 40.0]), area_limits=np.array([5.0]), target_limits=np.array([2.0])
+    )
+    raised = limited.with_limits_raised(0.5)
+    assert raised.limits.tolist() == [15.0, 30.0, 60.0]
+    assert (raised.area_limits.tolist(), raised.target_limits.tolist()) == ([7.5], [3.0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +148,37 @@ def test_run_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     Highs(small_lp(), EXACT).run(10, "test")
     message = capfd.readouterr()
     assert (message.out, message.err) == ("", "")
+
+
+def test_presolve_rules_without_time_limit_are_off(tmp_path: Path) -> None:
+    # HiGHS lists in its log the rules that are switched off. Older versions (1.11) have no such rules and list none.
+    log = tmp_path / "solver.log"
+    matrix = hand_matrix([[3.0, 4.0, 5.0], [2.0, 2.0, 9.0]], [7.0, 8.0], [4.0, 5.0, 6.0])
+    Highs(matrix, replace(EXACT, log_path=log)).run(10, "test")
+    assert re.findall(r"Rule +\d+ .*: (.+)", log.read_text()) in (["Probing", "Fourier-Motzkin"], [])
+
+
+def test_interrupted_solve_has_ended_before_the_interrupt_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    highs, events = Highs(small_lp(), EXACT), []
+
+    def solve_until_cancelled() -> None:
+        events.append("begun")
+        while not highs._is_cancelled:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        events.append("ended")
+
+    join = threading.Thread.join
+
+    def interrupt_once(thread: threading.Thread, timeout: float | None = None) -> None:
+        monkeypatch.setattr(threading.Thread, "join", join)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(highs, "_run_highs", solve_until_cancelled)
+    monkeypatch.setattr(threading.Thread, "join", interrupt_once)
+    with pytest.raises(KeyboardInterrupt):
+        highs.run(10, "test")
+    assert events == ["begun", "ended"]
 
 
 def test_solver_solves_the_trial_model() -> None:

@@ -140,3 +140,13 @@ def random_network(rng: np.random.Generator, size: float) -> Matrix:
     upper = [0.0] * pipes + rng.uniform(5.0, 30.0, n).tolist() + [600.0]
     value = np.r_[-cost, rng.uniform(2.0, 9.0, flows)]
     return lp_matrix(rows, upper, value, upper=[1.0] * pipes + [np.inf] * flows)
+
+
+def test_layers_fit_matrices_with_the_same_rows_at_0_only() -> None:
+    # Flow and pipe balance exactly: lower and upper limit of the first row are 0.
+    balance = replace(FLOW, row_lower=np.array([0.0, -np.inf, -np.inf]))
+    layers = Layers(balance)
+    assert layers.has_same_signs(balance)
+    assert not layers.has_same_signs(FLOW)
+    assert not Layers(FLOW).has_same_signs(balance)
+    assert not layers.has_same_signs(replace(balance, row_lower=np.array([-1.0, -np.inf, -np.inf])))

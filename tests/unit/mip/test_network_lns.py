@@ -165,3 +165,14 @@ def test_row_without_columns_is_kept_only_if_it_is_violated_at_0() -> None:
     assert [name for name, _ in small.matrix.row_constraints] == ["never", "other"]
     assert small.matrix.row_upper.tolist() == [-1.0, 0.5]
     assert Highs(small.matrix, OPTIONS).run(10, "none").status == "infeasible"
+
+
+def test_each_centre_is_as_far_as_possible_from_those_before_it() -> None:
+    places = places_of(matrix_of(model(PIPE_COST)))
+    # Pipes at 0.5, 1.5, …, 4.5; the middle one is nearest to their mean, then both ends are farthest.
+    pipes = np.arange(N - 1)
+    assert places.centres(pipes, 3)[:, 0].tolist() == [2.5, 0.5, 4.5]
+    assert places.centres(pipes, 1)[:, 0].tolist() == [2.5]
+    # There are no more centres than arc groups.
+    assert sorted(places.centres(pipes, 9)[:, 0].tolist()) == [0.5, 1.5, 2.5, 3.5, 4.5]
+    assert len(places.centres(pipes[:0], 3)) == 0

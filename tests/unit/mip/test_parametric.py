@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, SolverOptions
@@ -66,6 +66,10 @@ def test_lowest_feasible_limit_is_the_required_spending():
     assert moving.solve_at(5.5).value == pytest.approx(2.5)
 
 
+# In the second example the tangents of two breakpoints meet in a third one.
+@example([(20, 4), (10, 5), (30, 2)])
+@example([(30, 2), (20, 4), (40, 20)])
+@example([(40, 4), (20, 3), (10, 5), (30, 3)])
 @examples(30)
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 40)), min_size=1, max_size=8))
 def test_breakpoints_are_the_cumulative_costs_of_the_merit_order(pairs):

@@ -11,7 +11,10 @@ from scipy import sparse
 from ccs_model.mip.clock import effort
 from ccs_model.mip.growing_network import GrowthNetwork
 from ccs_model.mip.grown_solution import Growth
+from ccs_model.mip.highs import SolverOptions
+from ccs_model.mip.search import FixedChargeNetwork, SearchContext
 from ccs_model.mip.tree_growth import Grow
+from tests.hand_matrix import hand_matrix
 
 
 def network_of(
@@ -299,3 +302,28 @@ def test_pruning_removes_an_unprofitable_group_unless_one_of_its_streams_is_requ
         assert growth.value == pytest.approx(-10.0)
         growth.prune()
         assert sorted(growth.chosen) == remaining
+
+
+def test_rounds_accept_a_loss_that_falls_to_0_and_return_the_best_solution():
+    # Each round proposes the solution with the next option alone. Of the best value of 100, five rounds accept losses
+    # of 10, 8, 6, 4 and 2.
+    proposed = [89.0, 93.0, 86.0, 90.0, 87.0]
+    options = [(0, value, 0.0) for value in (100.0, *proposed)]
+    network = network_of([(0, 1, 1.0)], [1], options, [1e6], {"options": [0] * 6, "links": [0], "sites": [0]})
+    compared = []
+
+    class Propose(Grow):
+        def _regrow_part(self, trial: Growth, rng: np.random.Generator) -> Growth:
+            compared.append(trial.value)
+            trial.remove(next(iter(trial.chosen)))
+            trial.add(len(compared), np.array([0]), 0)
+            return trial
+
+    first, none = Growth.make_empty(network), np.zeros(0, dtype=np.int64)
+    first.add(0, np.array([0]), 0)
+    arcs = FixedChargeNetwork(none, none, none, np.zeros(0), none, none)
+    context = SearchContext(hand_matrix([[1.0]], 1.0, [1.0]), arcs, SolverOptions(), np.inf)
+    grow_ = Propose(n_rounds=5, worse=0.1, beyond_share=0.0, perturbed_share=0.0)
+    # A loss of 11 is rejected, 7 accepted, then from 93 another 7 rejected and 3 accepted.
+    assert grow_._improve_growth(context, first).value == 100.0
+    assert compared == [100.0, 100.0, 93.0, 93.0, 90.0]

@@ -13,12 +13,14 @@ from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import MovingLimit, breakpoints
 from ccs_model.mip.verification import (
+    _is_infeasibility_proof,
     columns_without_limit,
     is_proven_infeasible,
     row_upper_bounds,
     verify_by_elastic_model,
 )
 from ccs_model.model.standard_form import matrix_of
+from tests.hand_matrix import hand_matrix
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 
@@ -65,6 +67,34 @@ def test_elastic_model_finds_the_optimum_or_confirms_infeasibility(
 )
 def test_row_multipliers_prove_infeasibility_of_an_infeasible_lp_relaxation(matrix: Matrix, is_proven: bool) -> None:
     assert is_proven_infeasible(matrix, OPTIONS, 20.0) == is_proven
+
+
+@pytest.mark.parametrize(
+    ("weights", "is_proof"),
+    [
+        ([-1.0, 0.0], False),  # needs −9, gives 0
+        ([0.0, 1.0], False),  # needs 10, and all pieces together give 15
+        ([-1.0, 2.0], False),  # the room counts against what must be filled: needs 11, gives 15
+        ([-1.0, 1.0], True),  # needs 10 − 9, gives 0
+        ([0.0, -1.0], False),  # the row has no upper limit
+    ],
+)
+def test_weights_prove_infeasibility_only_if_the_sum_of_rows_needs_more_than_the_columns_give(
+    weights: list[float], is_proof: bool
+) -> None:
+    matrix = knapsack(9, 10)
+    order = np.r_[matrix.rows_of("room"), matrix.rows_of("filled")]
+    multipliers = np.zeros(2)
+    multipliers[order] = weights
+    assert _is_infeasibility_proof(matrix, multipliers) == is_proof
+
+
+def test_elastic_model_measures_a_violation_in_units_of_the_largest_coefficient() -> None:
+    # The pieces of 3, 5 and 7 fill at most 15 of 16, in a unit in which that is 1e-7.
+    row = np.array([[3.0, 5.0, 7.0]])
+    for unit in (1.0, 1e-7):
+        matrix = hand_matrix(unit * row, np.inf, [4.0, 5.0, 6.0], row_lower=[16.0 * unit])
+        assert verify_by_elastic_model(matrix, OPTIONS, now() + 20) == ("infeasible", None)
 
 
 def test_maximum_of_a_row_counts_one_column_per_choice() -> None:
