@@ -310,12 +310,15 @@ class Plan:
     shares
         One row a user of each link and site: its costs by use and by Shapley value; None without shared links.
     owners
-        One row a retrofitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static
-        year.
+        One row a retrofitted plant and `all`: NPV, IRR, payback, break-even price; None in a static year.
     owner_cashflow
         One row a retrofitted plant and calendar year: income, expenses, funds, tax; None in a static year.
     funds
         One row a fund and period: its part of the capital.
+    fund_uses
+        One row a fund and plant that it pays for: amount and attributed tonnes; None without funds.
+    fund_years
+        One row a fund and calendar year: drawings and debt service; None without funds.
     owner_capital
         One row a retrofitted plant, kind, start and life: capital; None in a static year.
     owner_tonnes
@@ -393,6 +396,8 @@ class Plan:
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None
     duals: pd.DataFrame | None = None
+    fund_uses: pd.DataFrame | None = None
+    fund_years: pd.DataFrame | None = None
     frontier: Frontier | None = None
     uncertainty: Uncertainty | None = None
     revision: Revision | None = None

@@ -257,7 +257,10 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
-    more = ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point")
+    more = (
+        "owners", "owner_cashflow", "funds", "fund_uses", "fund_years", "stakeholders", "ledger", "intensity",
+        "air_pollution", "point",
+    )  # fmt: skip
     tables |= {name: table for name in more if (table := getattr(plan, name)) is not None}
     if plan.frontier is not None:
         tables["frontier"] = plan.frontier.points

@@ -37,6 +37,7 @@ from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import CostSharing, shares_table
 from ccs_model.plan.decisions import Point, point_table
+from ccs_model.plan.fund_accounts import fund_uses_table, fund_years_table
 from ccs_model.plan.money import cashflow_table
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import BindingLimit, MarginalBudget, ModelSize, Objective, Relaxation
@@ -199,6 +200,8 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "funds": funds_table(point),
+        "fund_uses": fund_uses_table(owners, sharing) if owners is not None and problem.scenario.funds else None,
+        "fund_years": fund_years_table(owners) if owners is not None and problem.scenario.funds else None,
         "owner_capital": capital_table(owners) if owners is not None else None,
         "owner_tonnes": tonnes_table(owners) if owners is not None else None,
         "stakeholders": stakeholders,

@@ -38,6 +38,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "owner_cashflow": {"owner": "plant", "calendar_year": "year"},
         "owners": {"owner": "plant"},
         "funds": {"fund": "fund", "year": "year"},
+        "fund_years": {"fund": "fund", "calendar_year": "year"},
         "stakeholders": {"stakeholder": "stakeholder"},
         "ledger": {"item": "item"},
     }
@@ -46,6 +47,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 _ROWS: Mapping[str, str] = MappingProxyType(
     {
         "retrofits": "retrofit", "flows": "flow", "pipes": "pipe", "links": "link", "macc": "step", "shares": "share",
+        "fund_uses": "fund_use",
         "targets": "target", "point": "column", "futures": "future", "frontier": "budget",
     }
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 from markupsafe import Markup
@@ -176,7 +177,35 @@ def owners(run: StoredRun, words: PageLanguage) -> Markup:
     if drawn:
         parts.append(paragraph(words.sentence("Funds drawn, by period:")))
         parts.append(table("funds", of_funds, to_plain_values(terms), words, words.label("Funds drawn")))
+        parts.append(_fund_uses(run, names, words))
     return section("owners", words("owner_returns"), *parts)
+
+
+def _fund_uses(run: StoredRun, names: Mapping[str, str], words: PageLanguage) -> Markup:
+    """What each fund pays for, with the tonnes attributed to it; empty for a run of a version without this table."""
+    uses = run.tables.get("fund_uses")
+    if uses is None or uses.empty:
+        return Markup("")
+    columns = [
+        PageColumn("fund", words.label("Fund")),
+        PageColumn("plant", words.label("Plant")),
+        PageColumn("drawn_mn", words.label("Drawn"), words.millions, 0),
+        PageColumn("financed_share", words.label("Share of the capital")),
+        PageColumn("attributed_avoided_kt", words.label("Avoided CO₂ attributed to the fund"), words.unit("kt"), 0),
+    ]
+    rows = [{**row, "plant": names.get(str(row["plant"]), row["plant"])} for row in records(uses)]
+    total = {
+        "fund": words.label("Total"),
+        "plant": "",
+        "financed_share": None,
+        **uses[["drawn_mn", "attributed_avoided_kt"]].sum().to_dict(),
+    }
+    note = (
+        "Plants that each fund pays for. Its share of the capital of a plant, shared pipelines and storage included, "
+        "is its share of the tonnes that the plant avoids over the horizon."
+    )
+    shown = table("fund-uses", columns, [*rows, total], words, words.label("Use of funds"), has_total=True)
+    return paragraph(words.sentence(note)) + shown
 
 
 # Sections for a reviewer.

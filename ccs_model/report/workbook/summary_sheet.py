@@ -362,6 +362,13 @@ def write_funds(sheet: Sheet, plan: Plan) -> None:
     drawn = [Column(f"drawn_{year}_mn", SOLVER, label=f"Drawn in {year}", total="solved") for year in years]
     sheet.section("Drawn from funds and paid back over the horizon, undiscounted")
     sheet.table([first, *drawn, *others], list(_fund_payments(plan)), named="drawn", totals={"fund": "Total"})
+    assert plan.fund_uses is not None
+    sheet.section("Plants that each fund pays for")
+    sheet.note(
+        "The capital of a plant includes its part of shared pipelines and storage, undiscounted. A fund's share of it "
+        "is its share of the tonnes that the plant avoids over the horizon, as in impact reports of green bonds."
+    )
+    sheet.table("summary.fund_uses", records(plan.fund_uses), named="fund_uses", totals={"fund": "Total"})
 
 
 def _fund_terms(plan: Plan) -> Iterator[Row]:
@@ -395,16 +402,10 @@ def _fund_terms(plan: Plan) -> Iterator[Row]:
 
 
 def _fund_payments(plan: Plan) -> Iterator[Row]:
-    accounts, funds = plan.problem.accounts, list(plan.problem.scenario.funds)
+    assert plan.fund_years is not None
+    amounts = ["drawn_mn", "interest_mn", "repaid_mn"]
+    sums = plan.fund_years.groupby("fund", sort=False)[amounts].sum()
     spent = plan.funds.pivot(index="fund", columns="year", values="spend_mn")
-    spent = spent.reindex(index=funds, columns=plan.problem.years).fillna(0.0)
-    of_fund = accounts.allocations.drop_duplicates("fund").reset_index().set_index("fund")["index"]
-    for name in funds:
-        drawn = spent.loc[name].to_numpy(float)
-        row: dict[str, object] = {"fund": name, "drawn_mn": float(drawn.sum()), "interest_mn": 0.0, "repaid_mn": 0.0}
-        row |= {f"drawn_{year}_mn": amount for year, amount in spent.loc[name].items()}
-        if name in of_fund.index:
-            at = int(of_fund[name])
-            row["interest_mn"] = float((accounts.interest_rate[at] * drawn[:, None]).sum())
-            row["repaid_mn"] = float((accounts.repaid_share[at] * drawn[:, None]).sum())
-        yield row
+    for name, of_fund in sums.iterrows():
+        drawn = {f"drawn_{year}_mn": amount for year, amount in spent.loc[name].items()}
+        yield {"fund": name, **of_fund.to_dict(), **drawn}
