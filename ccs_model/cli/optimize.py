@@ -192,7 +192,7 @@ def optimize(scenario: Path, output: Output, lang: str | None, verbose: bool, up
     finally:
         output.line.clear()
     document = document_of(run.folder / "plan.json")
-    edits = "" if run.question is None else edits_text(run.question)
+    edits = "" if run.loaded is None else edits_text(run.loaded)
     if run.plan is None:
         return _report_cached_run(output, run.folder, document, run.manifest, lang, edits)
     show_warnings((*filter(None, (run.repaired,)), *run.plan.warnings))
@@ -209,18 +209,18 @@ def _path_and_offset(numbered: tuple[int, Edit]) -> tuple[str, int]:
     return (path, int(year) - number) if _YEAR.search(edit.key) else (edit.key, -number)
 
 
-def edits_text(question: ScenarioInputs) -> str:
+def edits_text(loaded: ScenarioInputs) -> str:
     """Return the edits of a workbook that was read, one per line; "" if a scenario was read."""
     from ccs_model.plan.stored_run import value_text
 
-    source = question.scenario.source_path
+    source = loaded.scenario.source_path
     if not is_workbook(source):
         return ""
-    if question.revision is None:
+    if loaded.revision is None:
         return f"No edits in {source}.\n\n"
     lines = []
     # Successive years of a path count as one edit.
-    for _, group in groupby(enumerate(question.revision.edits), key=_path_and_offset):
+    for _, group in groupby(enumerate(loaded.revision.edits), key=_path_and_offset):
         first, *more = (edit for _, edit in group)
         cells, what, last = first.cell, first.what, (more or [first])[-1]
         values = f"{value_text(first.old, first.key)} → {value_text(first.new, first.key)}"

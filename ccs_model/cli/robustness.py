@@ -178,10 +178,10 @@ def stochastic(scenario: Path, output: Output) -> int:
     """Optimise first-stage decisions for several futures."""
     warn_of_unused(scenario, allow_outside=output.allow_outside)
     from ccs_model.analysis.stochastic import stochastic as solve_stages
-    from ccs_model.runs.run_reader import question_key
+    from ccs_model.runs.run_reader import analysis_key
 
     document = output.report_analysis(
-        question_key(scenario, [], "stochastic", allow_outside=output.allow_outside),
+        analysis_key(scenario, [], "stochastic", allow_outside=output.allow_outside),
         "stochastic",
         "{}: two-stage plan",
         lambda: solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show),
@@ -251,11 +251,11 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
     changes = requested_changes(scenario, sets, listed, allow_outside=output.allow_outside)
     from ccs_model.analysis.regret import regret as evaluate
     from ccs_model.analysis.regret import shares_of
-    from ccs_model.runs.run_reader import question_key
+    from ccs_model.runs.run_reader import analysis_key
 
     shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
     output.report_analysis(
-        question_key(scenario, [changes, shares], "regret", allow_outside=allow),
+        analysis_key(scenario, [changes, shares], "regret", allow_outside=allow),
         "regret",
         "{}: regret",
         lambda: evaluate(scenario, changes, probabilities=shares, allow_outside=allow, on_progress=output.line.show),
@@ -337,13 +337,13 @@ def near_optimal(
 ) -> int:
     """Find different plans close to the optimum."""
     from ccs_model.analysis.near_optimal import near_optimal as search
-    from ccs_model.runs.run_reader import question_key
+    from ccs_model.runs.run_reader import analysis_key
 
     show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")
     choices = [requested.is_dir(), within_share, n_plans, all_links]
     document = output.report_analysis(
-        question_key(requested, choices, "near-optimal", allow_outside=allow),
+        analysis_key(requested, choices, "near-optimal", allow_outside=allow),
         "near_optimal",
         f"{{}}: plans within {within_share:.2%}",
         lambda: search(

@@ -251,14 +251,14 @@ def _read(scenario: Path, allow_outside: bool, *, is_shown: bool) -> tuple[Scena
         reject_invalid(scenario, allow_outside=allow_outside)
         return read_checked(scenario, allow_outside=allow_outside)
     from ccs_model.cli.optimize import edits_text
-    from ccs_model.solve.driver import question_of
+    from ccs_model.solve.driver import load_scenario_inputs
 
-    question = question_of(scenario, allow_outside=allow_outside)
-    for notice in question.notices:
+    loaded = load_scenario_inputs(scenario, allow_outside=allow_outside)
+    for notice in loaded.notices:
         click.echo(f"warning: {notice}", err=True)
     if is_shown:
-        click.echo(edits_text(question), nl=False)
-    return question.scenario, question.inputs
+        click.echo(edits_text(loaded), nl=False)
+    return loaded.scenario, loaded.inputs
 
 
 def _upgrade(scenario: Path, out: Path) -> int:

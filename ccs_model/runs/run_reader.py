@@ -126,7 +126,7 @@ def read_documents(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], d
     return path, document, manifest
 
 
-def question_key(
+def analysis_key(
     requested: str | PathLike[str], asked: Sequence[object], what: str, *, allow_outside: bool = False
 ) -> RunKey:
     """Cache key of what is `asked` of a scenario or a run; `what` is the part of the folder name for it.

@@ -137,7 +137,7 @@ def run_files(
         "seed": problem.scenario.solver.seed,
         "seconds": {name: round(seconds, 3) for name, seconds in plan.timings.items()},
     }
-    return with_manifest(files, _question(problem.scenario, problem.inputs), command, started, details)
+    return with_manifest(files, _input_record(problem.scenario, problem.inputs), command, started, details)
 
 
 def infeasible_files(
@@ -182,24 +182,24 @@ def infeasible_files(
         **{f"tables/{name}.csv": csv_text(table).encode() for name, table in (tables or {}).items()},
         **input_files(scenario, inputs),
     }
-    return with_manifest(files, _question(scenario, inputs), command, None, {"status": "infeasible"})
+    return with_manifest(files, _input_record(scenario, inputs), command, None, {"status": "infeasible"})
 
 
 def with_manifest(
     files: Mapping[str, bytes],
-    question: Mapping[str, Any],
+    inputs_used: Mapping[str, Any],
     command: str = "",
     started: datetime | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """Return `files` with manifest.json: what was solved, the hashes of all files, times and versions.
 
-    `question` holds `run_sha256` and what else identifies the inputs; `details` describes the result.
+    `inputs_used` holds `run_sha256` and what else identifies the inputs; `details` describes the result.
     """
     finished = datetime.now(UTC)
     document = {
         "schema": MANIFEST_SCHEMA,
-        **question,
+        **inputs_used,
         "outputs": {name: _sha256(content) for name, content in sorted(files.items()) if not name.endswith("/")},
         **(details or {}),
         "command": command,
@@ -215,7 +215,7 @@ def with_manifest(
     return {**files, MANIFEST: text.encode()}
 
 
-def _question(scenario: Scenario, inputs: Inputs) -> dict[str, Any]:
+def _input_record(scenario: Scenario, inputs: Inputs) -> dict[str, Any]:
     source = scenario.source_path
     is_there = source is not None and source.is_file()
     return {

@@ -129,13 +129,13 @@ def optimize(
         If the solution fails verification.
     """
     started = time_s()
-    question = question_of(scenario, allow_outside=allow_outside)
-    requested = question.scenario
+    loaded = load_scenario_inputs(scenario, allow_outside=allow_outside)
+    requested = loaded.scenario
     given = {"solver.mip_gap": mip_gap, "solver.time_limit_s": time_limit_s, "solver.effort": effort}
     if changes := {key: value for key, value in given.items() if value is not None}:
         requested = requested.with_changes(changes)
-    plan = optimize_inputs(requested, question.inputs, on_progress=on_progress, started=started)
-    return replace(plan, revision=question.revision)
+    plan = optimize_inputs(requested, loaded.inputs, on_progress=on_progress, started=started)
+    return replace(plan, revision=loaded.revision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ class ScenarioInputs:
     notices: tuple[str, ...] = ()
 
 
-def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> ScenarioInputs:
+def load_scenario_inputs(scenario: ScenarioLike, *, allow_outside: bool = False) -> ScenarioInputs:
     """Read a scenario file, or a workbook of ccs-model that may have been edited, with the tables of the scenario."""
     if isinstance(scenario, Mapping):
         scenario = Scenario.from_dict(scenario)
@@ -180,8 +180,8 @@ def question_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> Scena
 
 def inputs_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
     """Return the scenario and its loaded tables, both validated."""
-    question = question_of(scenario, allow_outside=allow_outside)
-    return question.scenario, question.inputs
+    loaded = load_scenario_inputs(scenario, allow_outside=allow_outside)
+    return loaded.scenario, loaded.inputs
 
 
 def optimize_inputs(

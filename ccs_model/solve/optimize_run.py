@@ -21,7 +21,7 @@ from ccs_model.report.language import Language
 from ccs_model.runs.folder_writer import hold_lock, remove_leftovers, validate_overwrite, write_files, write_locked
 from ccs_model.runs.run_writer import infeasible_files, run_files
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import ProgressCallback, ScenarioInputs, optimize_inputs, question_of
+from ccs_model.solve.driver import ProgressCallback, ScenarioInputs, load_scenario_inputs, optimize_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class OptimizedRun:
         The plan; None if the run was cached.
     manifest
         manifest.json of the cached run; empty if the plan is new.
-    question
+    loaded
         The scenario and tables, with the edits if a workbook was read.
     repaired
         Why a stored run of the same inputs was replaced; empty if there was none.
@@ -45,7 +45,7 @@ class OptimizedRun:
     folder: Path
     plan: Plan | None
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    question: ScenarioInputs | None = None
+    loaded: ScenarioInputs | None = None
     repaired: str = ""
 
 
@@ -101,10 +101,10 @@ def optimize_to_folder(
     started, clock = datetime.now(UTC), time_s()
     message = on_message or (lambda _: None)
     message("reading the scenario and the tables")
-    question = question_of(scenario, allow_outside=allow_outside)
-    requested, inputs = question.scenario, question.inputs
-    lang = Language(lang or ("en" if question.revision is None else question.revision.lang)).lang
-    for notice in question.notices:
+    loaded = load_scenario_inputs(scenario, allow_outside=allow_outside)
+    requested, inputs = loaded.scenario, loaded.inputs
+    lang = Language(lang or ("en" if loaded.revision is None else loaded.revision.lang)).lang
+    for notice in loaded.notices:
         message(notice)
     if changes:
         requested = requested.with_changes(dict(changes))
@@ -112,12 +112,12 @@ def optimize_to_folder(
     folder = Path(out) if out is not None else key.folder()
     if not force and (manifest := cached_manifest(folder, key)) is not None:
         remove_leftovers(folder)
-        return _cached_run(folder, manifest, question)
+        return _cached_run(folder, manifest, loaded)
     _validate_workbook_stays(scenario, folder)
     with hold_lock(folder):
         # Another process may have finished the same run before it released the lock.
         if not force and (manifest := cached_manifest(folder, key)) is not None:
-            return _cached_run(folder, manifest, question)
+            return _cached_run(folder, manifest, loaded)
         repaired = "" if force or not is_incomplete(folder, key) else f"{folder}: {INCOMPLETE}"
         force = force or update or bool(repaired)
         validate_overwrite(folder, force)
@@ -146,9 +146,9 @@ def optimize_to_folder(
                 raise CheckError(f"{error}; the model is saved as {saved}") from error
             raise
         message("writing the run folder")
-        plan = replace(plan, revision=question.revision, warnings=(*question.notices, *plan.warnings))
+        plan = replace(plan, revision=loaded.revision, warnings=(*loaded.notices, *plan.warnings))
         files = run_files(plan, command=command, started=started, lang=lang)
-        return OptimizedRun(write_locked(files, folder, force=force), plan, question=question, repaired=repaired)
+        return OptimizedRun(write_locked(files, folder, force=force), plan, loaded=loaded, repaired=repaired)
 
 
 def _validate_workbook_stays(scenario: object, folder: Path) -> None:
@@ -159,8 +159,8 @@ def _validate_workbook_stays(scenario: object, folder: Path) -> None:
             raise FileError(f"{folder}: contains the workbook that is read, {read.name}; choose another --out")
 
 
-def _cached_run(folder: Path, manifest: Mapping[str, Any], question: ScenarioInputs) -> OptimizedRun:
+def _cached_run(folder: Path, manifest: Mapping[str, Any], loaded: ScenarioInputs) -> OptimizedRun:
     if manifest.get("status") == "infeasible":
         conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
         raise InfeasibleError(conflicts, folder)
-    return OptimizedRun(folder, None, manifest, question)
+    return OptimizedRun(folder, None, manifest, loaded)

@@ -31,7 +31,7 @@ from ccs_model.problem import build_problem
 from ccs_model.report.phrases import is_beyond_noise
 from ccs_model.runs.run_reader import solved_problem_of
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import question_of, solve
+from ccs_model.solve.driver import load_scenario_inputs, solve
 from tests.integration.report.recalculation import assert_same_cells
 
 pytestmark = pytest.mark.slow
@@ -229,7 +229,7 @@ def test_the_workbook_of_futures_can_be_solved_again_with_own_tables(tmp_path: P
     )
     folder = montecarlo(tmp_path / "mine.yaml", draws=2, jobs=1, out=tmp_path / "run").folder
     (tmp_path / "mine.csv").unlink()
-    workbook = question_of(folder / "plan.xlsx")
+    workbook = load_scenario_inputs(folder / "plan.xlsx")
     assert workbook.revision is None and workbook.scenario.plants.inventory == ("own/mine.csv",)
 
 
