@@ -57,6 +57,7 @@ from ccs_model.scenario.validation import (
     dotted_key,
     findings_of,
     raise_findings,
+    without_misspelt,
     without_paths,
 )
 from ccs_model.scenario.yaml_document import resolved_yaml
@@ -288,7 +289,8 @@ def check_values(
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
         found = findings_of(error, plain, known_keys())
-        return (*found, *_findings_without_limits(upgraded_values(plain)), *_findings_behind(plain, found))
+        more = (*_findings_without_limits(upgraded_values(plain)), *_findings_behind(plain, found))
+        return without_misspelt((*found, *more))
     of_futures = findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts)
     of_money = findings_of_money(plain, scenario.funds, scenario.finance)
     in_futures = _findings_in_futures(plain, scenario)

@@ -307,6 +307,14 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
     return findings
 
 
+def without_misspelt(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings but for missing keys whose misspelling is reported beside them."""
+    meant = {
+        (*each.path[:-1], *each.hint.split("'")[1:2]) for each in findings if each.hint.startswith("did you mean '")
+    }
+    return tuple(each for each in findings if each.what != MISSING or each.path not in meant)
+
+
 def without_paths(values: Mapping[str, object], faulty: Iterable[KeyPath]) -> dict[str, object]:
     """The values without those at the `faulty` paths; a list with a faulty item is left out as a whole."""
     ends = ((path, next((n for n, step in enumerate(path) if isinstance(step, int)), len(path))) for path in faulty)

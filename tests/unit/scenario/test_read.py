@@ -202,6 +202,13 @@ def test_missing_key_is_reported_at_its_section() -> None:
     assert [issue.where for issue in issues("description: x\n")] == ["s.yaml:1:1"] * 3
 
 
+def test_a_misspelt_key_is_not_reported_as_missing_too() -> None:
+    (issue,) = issues("name: T\nplants: {}\nbudget: {total: 500}\n")
+    assert issue == Issue("s.yaml:3:10", "budget.total: unknown key", "did you mean 'total_mn'?")
+    (issue,) = issues("name: T\nplants: {}\nbudjet: {total_mn: 500}\n")
+    assert issue == Issue("s.yaml:3:1", "budjet: unknown key", "did you mean 'budget'?")
+
+
 NO_MAPPING = "expected keys with values, like 'name: My scenario'"
 
 
