@@ -123,8 +123,8 @@ def intensity_reduction_share(
 
 # Benefits and costs by stakeholder: damages avoided, air pollution beside CO₂, and stakeholders' accounts.
 
-OUTSIDE, SOCIETY = "", "society"
-STAKEHOLDERS = ("owners", "public purse", "financiers", SOCIETY)
+OUTSIDE, FINANCIERS, SOCIETY = "", "financiers", "society"
+STAKEHOLDERS = ("owners", "public purse", FINANCIERS, SOCIETY)
 _G_PER_T = 1e6
 _KT = "_kt"
 # Costs below a thousandth of a unit of money count as zero.
@@ -172,18 +172,21 @@ def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
     """Return benefits, costs, NPV and benefit–cost ratio of each stakeholder, in the order of STAKEHOLDERS.
 
     `items`: item, from_stakeholder, to_stakeholder, discounted_mn. A negative amount runs
-    the other way. Columns: stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Enter a
-    loan net of its service; otherwise drawings and repayments inflate both sides of the ratio.
+    the other way. Columns: stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio. Enter a loan net of its
+    service; otherwise drawings and repayments inflate both sides of the ratio. It is NaN without costs, for financiers,
+    whose loans are net, and for society without an item to it, such as damages avoided: the rest is cost.
     """
     rows = _orient_items(items)
     accounts = []
+    to_society = bool(((rows["to_stakeholder"] == SOCIETY) & (rows["discounted_mn"] > 0)).any())
     for stakeholder in STAKEHOLDERS:
         if stakeholder == SOCIETY:
             gained, lost = rows["from_stakeholder"] == OUTSIDE, rows["to_stakeholder"] == OUTSIDE
         else:
             gained, lost = rows["to_stakeholder"] == stakeholder, rows["from_stakeholder"] == stakeholder
         benefits, costs = rows.loc[gained, "discounted_mn"].sum(), rows.loc[lost, "discounted_mn"].sum()
-        ratio = benefits / costs if costs > _NOTHING_MN else np.nan
+        has_ratio = stakeholder != FINANCIERS and (stakeholder != SOCIETY or to_society)
+        ratio = benefits / costs if has_ratio and costs > _NOTHING_MN else np.nan
         accounts.append((stakeholder, benefits, costs, benefits - costs, ratio))
     return pd.DataFrame(accounts, columns=["stakeholder", "benefits_mn", "costs_mn", "npv_mn", "benefit_cost_ratio"])
 

@@ -326,6 +326,8 @@ def _accounts(plan: Plan) -> Iterator[Row]:
     assert plan.stakeholders is not None
     for name, own in zip(_COLUMNS, records(plan.stakeholders), strict=True):
         column = f"{{ledger!{name}}}"
+        if pd.isna(own["benefit_cost_ratio"]):
+            del own["benefit_cost_ratio"]  # no formula either
         yield {
             **own,
             "id": name.removesuffix("_mn"),

@@ -82,7 +82,9 @@ def test_accounts_by_stakeholder_match_hand_calculation() -> None:
     # Society: 1,200 of real benefits against 1,000 of real costs; transfers between stakeholders cancel.
     assert accounts.loc["society", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [1200, 1000, 200]
     assert accounts.at["society", "benefit_cost_ratio"] == pytest.approx(1.2)
-    assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"]) == (accounts.at["financiers", "costs_mn"] == 0)
+    assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"])
+    without_harm = accounts_by_stakeholder(ITEMS[ITEMS["item"] != "harm avoided"]).set_index("stakeholder")
+    assert np.isnan(without_harm.at["society", "benefit_cost_ratio"])
 
 
 def test_the_ledger_sums_to_the_accounts() -> None:
