@@ -231,7 +231,7 @@ def _marginal_budget(found: Mapping[str, Any] | None) -> MarginalBudget | None:
         for each in found.get("replans", ())
     )
     plants, last = tuple(found["plants_entering"]), found["last_abatement_kt_per_mn"]
-    return MarginalBudget(found["added_mn"], found["abatement_kt"], plants, last, replans)
+    return MarginalBudget(found["added_mn"], found["abatement_kt"], plants, last, replans, found.get("spent_mn"))
 
 
 def _value_or_default(value: float | None, otherwise: float) -> float:

@@ -187,9 +187,9 @@ class BindingLimit:
 class MarginalBudget:
     """The marginal value of the budget, re-solved with the plan's retrofits kept, and by re-plans.
 
-    `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are
-    those that enter or are enlarged. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a
-    breakpoint the two slopes differ. `replans` have 1 % and 10 % more budget and all decisions free.
+    `added_mn` is added to the budget, `abatement_kt` gained over the horizon, and `plants` enter or are enlarged.
+    `last_kt_per_mn` is the slope below the budget of continuous plans. `replans` have 1 % and 10 % more budget and all
+    decisions free. `spent_mn` is the additional spending if most of it is budget left unspent, else None.
     """
 
     added_mn: float
@@ -197,11 +197,12 @@ class MarginalBudget:
     plants: tuple[str, ...]
     last_kt_per_mn: float | None = None
     replans: tuple[Replan, ...] = ()
+    spent_mn: float | None = None
 
     @property
     def kt_per_mn(self) -> float:
-        """Abatement gained per million added."""
-        return self.abatement_kt / self.added_mn if self.added_mn else 0.0
+        """Abatement gained per million added, or spent if `spent_mn` is given."""
+        return self.abatement_kt / (self.spent_mn or self.added_mn) if self.added_mn else 0.0
 
 
 @dataclass(frozen=True)
@@ -354,8 +355,7 @@ class Plan:
     warnings
         Sentences on the model as it was solved: its numbers, not its plan.
     added_components
-        Constraints and variables that were added to the model of the problem, and `bounds of VARIABLE` or `domain of
-        VARIABLE` where these were changed.
+        Constraints and variables added to the model, and `bounds of VARIABLE` or `domain of VARIABLE` if changed.
     writer
         Writes run folders and workbooks.
     """

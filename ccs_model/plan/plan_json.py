@@ -50,6 +50,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "added_mn": marginal_budget.added_mn,
             "abatement_kt": marginal_budget.abatement_kt,
             "abatement_kt_per_mn": marginal_budget.kt_per_mn,
+            "spent_mn": marginal_budget.spent_mn,
             "plants_entering": list(marginal_budget.plants),
             "names_entering": [names[plant] for plant in marginal_budget.plants],
             "last_abatement_kt_per_mn": marginal_budget.last_kt_per_mn,

@@ -459,8 +459,9 @@ class _Summary:
             adds = bought["names_entering"] and not self.is_static
             paid_mn = (self.totals["capex_mn"] or 0.0) - granted_mn(self.document["funds"])
             per_mn = _tonnes_per_million(bought["abatement_kt_per_mn"])
+            spent = " spent" if bought.get("spent_mn") else ""
             lines.append(
-                f"Marginal abatement: {per_mn} kt per additional million {self.money} {over} "
+                f"Marginal abatement: {per_mn} kt per additional million {self.money}{spent} {over} "
                 f"(existing retrofits kept; {self._million_text(bought['added_mn'])} more give "
                 f"{bought['abatement_kt']:,.0f} kt: {names})."
                 + (unspent_budget_in_words(self.totals["budget_mn"], paid_mn, self.money) if adds else "")

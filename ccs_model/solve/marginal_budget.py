@@ -38,7 +38,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, places_of, point_of
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, MarginalBudget, Replan
 from ccs_model.problem import Problem, build_problem
-from ccs_model.scenario.fields import plant_and_reason
+from ccs_model.scenario.fields import is_file_name, plant_and_reason
 from ccs_model.solve.assembly import BudgetRow, budget_row
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
@@ -49,6 +49,8 @@ from ccs_model.solve.tie_breaking import is_of_same_streams
 # The addition to the budget with retrofits kept: this share of it, and at least a million.
 MARGINAL_BUDGET_SHARE = 0.01
 MARGINAL_BUDGET_GAP = 1e-4
+# Spending more by this multiple of the addition, a plan uses mostly budget that was left unspent.
+_MOSTLY_UNSPENT = 2.0
 MARGINAL_BUDGET_NODES = 200
 # Shares of the budget added in a re-plan, and its effort as a share of that of a later stage.
 REPLAN_SHARES = (0.01, 0.1)
@@ -117,8 +119,12 @@ def marginal_budget(
         best = found if is_better else best
         gained = max(again.value(best) - value, 0.0)
         replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, best)))
-    plants = again.enlarged_plants(chosen, kept)
-    return MarginalBudget(added_mn, max(again.value(kept) - value, 0.0), plants, replans=tuple(replans))
+    plants, gained = again.enlarged_plants(chosen, kept), max(again.value(kept) - value, 0.0)
+    spent_mn = float((matrix.rows[[budget.row], :] @ (kept - chosen))[0]) * search.unit
+    is_mostly_unspent = gained > BUILT and spent_mn > _MOSTLY_UNSPENT * added_mn
+    return MarginalBudget(
+        added_mn, gained, plants, replans=tuple(replans), spent_mn=spent_mn if is_mostly_unspent else None
+    )
 
 
 def _excluded_columns(
@@ -132,7 +138,9 @@ def _excluded_columns(
         return (np.zeros(len(chosen), dtype=bool),)
     network, links = network_of(problem, matrix), problem.network.links["link"]
     inside = np.flatnonzero(links.isin(corridors.links))
-    growth = growth_network_of(problem, matrix) if len(matrix.row_lower) <= LARGE_ROWS else None
+    is_small = len(matrix.row_lower) <= LARGE_ROWS
+    is_given = is_file_name(problem.scenario.transport.corridors)
+    growth = growth_network_of(problem, matrix) if is_small and not is_given else None
     searched = [inside]
     if growth is not None:
         searched.append(np.union1d(inside, cheapest_path_links(growth, chosen, _N_PATHS)))
@@ -189,7 +197,9 @@ class _LargerBudgetSearch:
         """The best point with `more` budget; None if none is found."""
         if self.problem.network is None:
             return self._solve_restricted(self.matrix, self.outside[0] & (start <= 0.5), start, more, effort)
-        grown = self._grow_network(start, more, effort)
+        # Links that the scenario names are the only ones of a larger budget, too.
+        is_given = is_file_name(self.problem.scenario.transport.corridors)
+        grown = start if is_given else self._grow_network(start, more, effort)
         without = self.outside[0] & (grown <= 0.5)
         return self._search_neighbourhoods(self.matrix, [without], grown, more, effort, _SEARCHES)
 

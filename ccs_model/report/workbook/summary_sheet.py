@@ -244,7 +244,12 @@ def _marginal_value_rows(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "amount by which the budget was raised")
         yield _figure(sheet, "Additional abatement", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
         ratio = Cell(bought.kt_per_mn, "abatement_kt_per_mn")
-        yield _figure(sheet, "Additional abatement per budget added", ratio, f"ratio of the two; {how}")
+        if bought.spent_mn is None:
+            yield _figure(sheet, "Additional abatement per budget added", ratio, f"ratio of the two; {how}")
+        else:
+            meaning = "budget added, and budget that the plan leaves unspent"
+            yield _figure(sheet, "Additional spending", Cell(bought.spent_mn, "spent_mn"), meaning)
+            yield _figure(sheet, "Additional abatement per budget spent", ratio, f"ratio of the two; {how}")
         if bought.last_kt_per_mn is not None:
             ratio = Cell(bought.last_kt_per_mn, "abatement_kt_per_mn")
             meaning = "abatement per last million of the budget; at a breakpoint it differs from the next million"

@@ -225,6 +225,9 @@ def test_plants_of_the_marginal_budget_are_affordable_with_every_retrofit_kept(
             plan.problem.routes.loc[plan.problem.routes["plant"] == name, "capex_mn"].min() for name in bought.plants
         )
         assert cheapest <= left + 1e-6
+    if bought.spent_mn is not None:
+        assert 2 * bought.added_mn < bought.spent_mn <= left + 1e-6
+        assert bought.kt_per_mn == pytest.approx(bought.abatement_kt / bought.spent_mn)
 
 
 def test_every_fixed_decision_has_a_cost(solved: Solved) -> None:

@@ -80,6 +80,12 @@ def with_problem_fields(plan: Plan, **changes: Any) -> Plan:
     return replace(plan, problem=replace(plan.problem, **changes))
 
 
+def test_abatement_per_million_counts_the_unspent_budget_that_is_spent_as_well() -> None:
+    """25 million more, with 1,375 left unspent, buy 63,000 kt: 45 kt per million spent, not 2,520."""
+    assert MarginalBudget(25.0, 63_000.0, ("A",), spent_mn=1_400.0).kt_per_mn == 45.0
+    assert MarginalBudget(25.0, 250.0, ("A",)).kt_per_mn == 10.0
+
+
 def test_cheapest_retrofit_of_a_network_is_stated_without_its_pipeline(solved: Solved, one_vent: Changes) -> None:
     # Capture costs 211, and pipe and well about the same: a budget of 220 pays for capture only.
     shared = {"transport.shared_trunklines": True}
