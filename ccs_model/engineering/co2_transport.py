@@ -227,6 +227,29 @@ def distances_km(rows: pd.DataFrame, columns: pd.DataFrame) -> Floats:
     return great_circle_km(lat[:, None], lon[:, None], to_lat, to_lon)
 
 
+def wrap_deg(lon_deg: npt.ArrayLike) -> Floats:
+    """Return longitudes, or differences of two, between -180° and 180°; those in this range do not change."""
+    lon = np.asarray(lon_deg, dtype=float)
+    lon = np.where(lon > 180.0, lon - 360.0, lon)
+    return np.where(lon < -180.0, lon + 360.0, lon)
+
+
+def unwrap_deg(lon_deg: npt.ArrayLike) -> Floats:
+    """Return the longitudes of places without the step at 180°, which lies in the widest gap between them instead.
+
+    Places on one side of 180° do not change; of others, those west of the gap are moved by 360°.
+    """
+    lon = np.asarray(lon_deg, dtype=float)
+    ordered = np.unique(lon)
+    if len(ordered) < 2 or ordered[-1] - ordered[0] <= 180.0:
+        return lon
+    gaps = np.diff(ordered)
+    widest = int(gaps.argmax())
+    if gaps[widest] <= 360.0 - (ordered[-1] - ordered[0]):
+        return lon
+    return np.where(lon <= ordered[widest], lon + 360.0, lon)
+
+
 def flow_tph(flow_ktpa: npt.ArrayLike) -> Floats:
     """kt/y → t/h over the whole year."""
     return np.asarray(flow_ktpa, dtype=float) * 1000.0 / HOURS_PER_YEAR

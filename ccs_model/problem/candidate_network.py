@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.engineering.co2_transport import distances_km, great_circle_km
+from ccs_model.engineering.co2_transport import distances_km, great_circle_km, unwrap_deg, wrap_deg
 from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.checked_table import column_of
@@ -159,8 +159,9 @@ def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     rows = []
     for _, inside in at_plants.groupby(_clusters(at_plants, radii.hub_diameter_km)):
         if len(inside) >= radii.hub_plants_min:
-            middle = inside[["lat_deg", "lon_deg"]].astype(float).mean()
-            rows.append((f"hub {min(inside['node'])}", middle["lat_deg"], middle["lon_deg"]))
+            placed = inside.assign(lon_deg=unwrap_deg(inside["lon_deg"].to_numpy(float)))
+            middle = placed[["lat_deg", "lon_deg"]].astype(float).mean()
+            rows.append((f"hub {min(inside['node'])}", middle["lat_deg"], float(wrap_deg(middle["lon_deg"]))))
     return _as_nodes(pd.DataFrame(rows, columns=["hub", "lat_deg", "lon_deg"]), "hub") if rows else none
 
 
@@ -188,7 +189,7 @@ def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
 
 def _flat_coordinates(lat: Floats, lon: Floats) -> Floats:
     """Coordinates in km east and north of the mean parallel, accurate enough to find neighbours."""
-    middle = np.radians(np.mean(lat))
+    middle, lon = np.radians(np.mean(lat)), unwrap_deg(lon)
     return np.column_stack([(lon - np.mean(lon)) * 111.195 * np.cos(middle), lat * 111.195])
 
 

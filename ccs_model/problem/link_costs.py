@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows, is_shared
-from ccs_model.engineering.co2_transport import distances_km, great_circle_km
+from ccs_model.engineering.co2_transport import distances_km, great_circle_km, wrap_deg
 from ccs_model.errors import Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import country_outlines
@@ -57,11 +57,15 @@ class Terrain:
         """Mean multiplier along the straight way from a to b."""
         if self.raster is None and not len(self.multiplier):
             return np.ones(len(lat_a))
-        along = np.linspace(0.0, 1.0, _N_SAMPLES)[:, None]
-        lat, lon = lat_a + along * (lat_b - lat_a), lon_a + along * (lon_b - lon_a)
-        at = self.raster.at(lat, lon) if self.raster is not None else self._nearest_multiplier(lat, lon)
-        mean: Floats = at.mean(axis=0)
+        along = np.linspace(0.0, 1.0, _N_SAMPLES)
+        mean: Floats = self.at(*points_along(along, lat_a, lon_a, lat_b, lon_b)).mean(axis=0)
         return mean
+
+    def at(self, lat: Floats, lon: Floats) -> Floats:
+        """Multiplier at points in an array of any shape."""
+        if self.raster is not None:
+            return self.raster.at(lat, lon)
+        return self._nearest_multiplier(lat, lon) if len(self.multiplier) else np.ones(lat.shape)
 
     def covers(self, lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> bool:
         """Whether any of the straight ways from a to b crosses a cell of the grid or the cell of a point."""
@@ -82,6 +86,12 @@ class Terrain:
             radii = np.sqrt(2.0) * float(np.median(tree.query(points, k=2)[0][:, 1])) * (1 + 1e-9)
         far, nearest = tree.query(np.column_stack([lat.ravel(), lon.ravel()]))
         return np.where(far <= radii, self.multiplier[nearest], 1.0).reshape(lat.shape)
+
+
+def points_along(share: Floats, lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> tuple[Floats, Floats]:
+    """Return latitudes and longitudes [share, line] at shares of the ways from a to b, the short way round."""
+    along = share[:, None]
+    return lat_a + along * (lat_b - lat_a), wrap_deg(lon_a + along * wrap_deg(lon_b - lon_a))
 
 
 LINE_COLUMNS = [
@@ -263,7 +273,8 @@ def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     """Links with grid and provinces of their western end, whatever its name; the southern one of equals."""
     at = nodes.set_index("node")
     one, other = (at.reindex(links[end])[["lon_deg", "lat_deg"]].to_numpy(float) for end in ("node_a", "node_b"))
-    is_first = (one[:, 0] < other[:, 0]) | ((one[:, 0] == other[:, 0]) & (one[:, 1] <= other[:, 1]))
+    east = wrap_deg(other[:, 0] - one[:, 0])
+    is_first = (east > 0) | ((east == 0) & (one[:, 1] <= other[:, 1]))
     ends = np.where(is_first, links["node_a"], links["node_b"])
     return links.assign(
         **{name: at[name].reindex(ends).to_numpy(object) for name in ("grid", "grid_province", "province")}

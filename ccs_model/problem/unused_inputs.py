@@ -17,6 +17,7 @@ from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
 from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import named_place, place_of
+from ccs_model.problem.sea_crossings import notices_of_sea_crossings
 from ccs_model.problem.unused_policy import policy_notices
 from ccs_model.scenario import Scenario
 from ccs_model.units import join_first_names
@@ -45,6 +46,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_sites_abroad(problem),
         *_links(problem),
         *_terrain(problem),
+        *notices_of_sea_crossings(problem),
         *plant_notices(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )

@@ -8,13 +8,15 @@ same plants without capture. Regions are the zones and `All zones`, their sum.
 The map is GeoJSON (RFC 7946: WGS84, longitude before latitude, no crs member). The property `kind` gives the layer of a
 feature: `plant` (all plants of the zones), `site` (all candidate sites), `hub` (other nodes of the network), `pipe` and
 `truck`. A pipeline is a straight line from plant to site or, on a shared network, from node to node, in the direction
-of the flow in the last period. Lengths include the detour factor.
+of the flow in the last period; where it crosses the antimeridian it is cut into a MultiLineString (section 3.1.9).
+Lengths include the detour factor.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -144,7 +146,7 @@ def _pipes(plan: Plan) -> Iterator[Feature]:
             "built_year": pipe["built_year"],
             "capex_mn": pipe["pipe_capex_mn"],
         }
-        yield _feature("LineString", [plants[pipe["plant"]], sites[pipe["site"]]], properties)
+        yield _feature(*_line(plants[pipe["plant"]], sites[pipe["site"]]), properties)
 
 
 def _links(plan: Plan) -> Iterator[Feature]:
@@ -161,7 +163,7 @@ def _links(plan: Plan) -> Iterator[Feature]:
             **{name: link[name] for name in named},
             "capex_mn": link["pipe_capex_mn"],
         }
-        yield _feature("LineString", [nodes[link["from_node"]], nodes[link["to_node"]]], properties)
+        yield _feature(*_line(nodes[link["from_node"]], nodes[link["to_node"]]), properties)
     used = {*links["from_node"], *links["to_node"]}
     names = node_names(plan)
     for hub in records(network.nodes[network.nodes["kind"] == "hub"]):
@@ -171,6 +173,22 @@ def _links(plan: Plan) -> Iterator[Feature]:
 
 def _feature(shape: str, coordinates: list[Any], properties: dict[str, Any]) -> Feature:
     return {"type": "Feature", "geometry": {"type": shape, "coordinates": coordinates}, "properties": properties}
+
+
+def _line(start: list[float], end: list[float]) -> tuple[str, list[Any]]:
+    """Return shape and coordinates of the straight line between two positions, cut where it crosses 180°."""
+    (lon, lat), (to_lon, to_lat) = start, end
+    if abs(to_lon - lon) <= 180.0:
+        return "LineString", [start, end]
+    edge = math.copysign(180.0, lon)
+    before, after = abs(edge - lon), abs(-edge - to_lon)
+    # An end on the antimeridian lies on both sides of it.
+    if not before:
+        return "LineString", [[-edge, lat], end]
+    if not after:
+        return "LineString", [start, [edge, to_lat]]
+    at_edge = round(lat + (to_lat - lat) * before / (before + after), _DECIMALS)
+    return "MultiLineString", [[start, [edge, at_edge]], [[-edge, at_edge], end]]
 
 
 def _position(row: dict[str, Any]) -> list[float]:

@@ -32,6 +32,9 @@ _OTHER_OBJECTS = frozenset(
     {"Feature", "GeometryCollection", "LineString", "MultiLineString", "MultiPoint", "MultiPolygon", "Point", "Polygon"}
 )
 _COLLECTION_HINT = "give a feature collection of polygons"
+# Properties that name a polygon, in lower case, the first one kept: plain GeoJSON and Natural Earth, GADM (the finer
+# level first), BKG, geoBoundaries, OCHA.
+_NAME_PROPERTIES = ("name", "name_2", "name_1", "gen", "admin", "shapename", "adm1_en")
 # Names of outlines that differ from the tables.
 _OUTLINE_NAMES = {"Inner Mongol": "Inner Mongolia", "Xizang": "Tibet"}
 
@@ -74,12 +77,16 @@ class Basemap:
 
 @dataclass(frozen=True)
 class Projection:
-    """Mercator, fitted so that a box fills the drawing in one direction and is centred in the other."""
+    """Mercator, fitted so that a box fills the drawing in one direction and is centred in the other.
+
+    The box may reach beyond 180° east or west; a view across 180° shows each place and each ring on its nearer side.
+    """
 
     box: Box
 
     @cached_property
-    def _scale(self) -> float:
+    def scale(self) -> float:
+        """Units of the drawing per radian of longitude."""
         west, south, east, north = self.box
         height = _mercator(north) - _mercator(south)
         return min(WIDTH / math.radians(east - west), HEIGHT / height)
@@ -91,35 +98,59 @@ class Projection:
 
     def __call__(self, lon: float, lat: float) -> tuple[float, float]:
         """Return the place of a point in the drawing."""
+        return self._at(lon + self._turn(lon), lat)
+
+    @cached_property
+    def _crosses_180(self) -> bool:
+        """Whether the window that opens first reaches beyond 180°."""
+        return abs(self._centre[0]) + math.degrees(WIDTH / 2 / self.scale) > 180.0
+
+    def _turn(self, lon: float) -> float:
+        """Degrees that move a longitude to the side of 180° that is nearer to the centre."""
+        return 360.0 * round((self._centre[0] - lon) / 360.0) if self._crosses_180 else 0.0
+
+    def _at(self, lon: float, lat: float) -> tuple[float, float]:
         lon_deg, north = self._centre
-        x = math.radians(lon - lon_deg) * self._scale
-        y = (_mercator(lat) - north) * self._scale
+        x = math.radians(lon - lon_deg) * self.scale
+        y = (_mercator(lat) - north) * self.scale
         return round(WIDTH / 2 + x, 1), round(HEIGHT / 2 - y, 1)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the box in the drawing."""
         west, south, east, north = self.box
-        return *self(west, north), *self(east, south)
+        return *self._at(west, north), *self._at(east, south)
 
     @property
     def km_per_unit(self) -> float:
         """Kilometres in a unit of the drawing, at the latitude of its centre."""
         middle = math.atan(math.sinh(self._centre[1]))
-        return _EARTH_RADIUS_KM * math.cos(middle) / self._scale
+        return _EARTH_RADIUS_KM * math.cos(middle) / self.scale
+
+    def opens_with(self, lon: float, lat: float) -> bool:
+        """Return whether the window that opens first contains a point."""
+        x, y = self(lon, lat)
+        return 0 <= x <= WIDTH and 0 <= y <= HEIGHT
 
     def is_visible(self, ring: Sequence[Sequence[float]]) -> bool:
         """Return whether a ring may be visible when the map is moved or zoomed out."""
         lon, lat = zip(*ring, strict=True)
-        left, top = self(min(lon), max(lat))
-        right, bottom = self(max(lon), min(lat))
+        turn = self._turn_of(ring)
+        left, top = self._at(min(lon) + turn, max(lat))
+        right, bottom = self._at(max(lon) + turn, min(lat))
         wide, high = _BEYOND_SHARE * WIDTH, _BEYOND_SHARE * HEIGHT
         return right >= -wide and left <= WIDTH + wide and bottom >= -high and top <= HEIGHT + high
 
     def path(self, rings: Sequence[Ring]) -> str:
         """Return rings as the path of an SVG."""
-        paths = (list(dict.fromkeys(self._visible_points([self(lon, lat) for lon, lat in ring]))) for ring in rings)
+        drawn = ([self._at(lon + turn, lat) for lon, lat in ring] for ring in rings for turn in [self._turn_of(ring)])
+        paths = (list(dict.fromkeys(self._visible_points(points))) for points in drawn)
         return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in path) + "Z" for path in paths if len(path) > 2)
+
+    def _turn_of(self, ring: Sequence[Sequence[float]]) -> float:
+        """Degrees that move the middle of a ring, as those of a point."""
+        lon = [point[0] for point in ring]
+        return self._turn((min(lon) + max(lon)) / 2)
 
     def _visible_points(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
         """Points without those that lie, with both neighbours, beyond one edge of the largest window."""
@@ -186,7 +217,10 @@ def _polygons(document: Mapping[str, Any], path: str) -> Iterator[Outline]:
         polygons = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
         about = feature.get("properties") or {}
         rings = [_ring(ring, f"{path}: feature {k}") for polygon in polygons for ring in polygon]
-        yield Outline(str(about.get("name") or ""), str(about.get("name_zh") or ""), rings)
+        # Of properties that differ in case only, the first one counts.
+        named = {str(key).lower(): value for key, value in reversed(about.items())}
+        name = next((str(named[key]) for key in _NAME_PROPERTIES if named.get(key)), "")
+        yield Outline(name, str(named.get("name_zh") or ""), rings)
 
 
 def _ring(points: Any, where: str) -> Ring:

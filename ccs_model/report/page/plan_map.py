@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from ccs_model.engineering.co2_transport import unwrap_deg
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
@@ -21,6 +22,8 @@ from ccs_model.report.phrases import capitalise, years_of_work
 from ccs_model.report.workbook.native_charts import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
+# Unused sites may reduce the scale of the map to this share.
+_LEAST_SCALE_SHARE = 0.5
 # Radius in pixels of the largest circle and of the smallest; widths of the widest pipeline and of the narrowest.
 _RADIUS, _LEAST_RADIUS, _WIDTH, _LEAST_WIDTH = 16.0, 2.5, 7.0, 1.4
 _ZONE, _USED_SITE, _PROVINCE, _COUNTRY, _CITY = range(5)  # names, the first kept where two would overlap
@@ -49,7 +52,11 @@ def plan_map(run: StoredRun, words: PageLanguage, basemap: Basemap, why: Mapping
     caption = "A plant is drawn in the period shown, at its place; pipelines are straight lines between their ends."
     sources = "Source: map.geojson of this run."
     if basemap.own:
-        caption = caption if near.outlines else f"No polygon of {basemap.own} lies within the map. {caption}"
+        if not near.outlines:
+            caption = f"No polygon of {basemap.own} lies within the map. {caption}"
+        elif not any(each.name for each in basemap.outlines):
+            missing = "expected a property such as name, NAME_1 or shapeName"
+            caption = f"No polygon of {basemap.own} has a name: {missing}. {caption}"
         sources = f"Source: {basemap.own} (outlines), GeoNames (cities, CC BY 4.0), map.geojson of this run."
     elif basemap.outlines:
         caption = f"Outlines are schematic, not a boundary statement. {caption}" if near.outlines else caption
@@ -96,16 +103,36 @@ def _index_texts(value: Any, texts: dict[str, int]) -> Any:
 
 
 def box_of(run: StoredRun) -> Box:
-    """Return west, south, east and north of the plants, sites in use and pipelines, with a margin."""
+    """Return west, south, east and north of plants, sites in use and pipelines, with a margin; east may exceed 180°.
+
+    If the map would open with unused sites beyond its edge, the box contains them too, unless the scale were less than
+    half as large.
+    """
     points = [each["geometry"]["coordinates"] for each in run.features("plant")]
     points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
     for each in run.features("pipe", "truck"):
-        points += each["geometry"]["coordinates"]
-    points = points or [[73.0, 18.0], [135.0, 53.0]]
-    west, east = min(p[0] for p in points), max(p[0] for p in points)
-    south, north = min(p[1] for p in points), max(p[1] for p in points)
+        points += _ends_of(each)
+    box = _box_around(points or [[73.0, 18.0], [135.0, 53.0]])
+    unused = [each["geometry"]["coordinates"] for each in run.features("site") if not each["properties"]["is_used"]]
+    first = Projection(box)
+    if not points or all(first.opens_with(*place) for place in unused):
+        return box
+    wider = _box_around([*points, *unused])
+    return wider if Projection(wider).scale >= first.scale * _LEAST_SCALE_SHARE else box
+
+
+def _box_around(points: Sequence[Sequence[float]]) -> Box:
+    lons, lats = unwrap_deg([point[0] for point in points]).tolist(), [point[1] for point in points]
+    west, east, south, north = min(lons), max(lons), min(lats), max(lats)
     margin = max(_MARGIN_SHARE * max(east - west, north - south), _LEAST_DEG)
     return west - margin, south - margin, east + margin, north + margin
+
+
+def _ends_of(line: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """Both ends of a pipeline or road; one across 180° is stored in parts."""
+    shape = line["geometry"]
+    parts = shape["coordinates"] if shape["type"] == "MultiLineString" else [shape["coordinates"]]
+    return parts[0][0], parts[-1][-1]
 
 
 def plant_names(run: StoredRun, words: PageLanguage) -> dict[str, str]:
@@ -244,11 +271,11 @@ def flows_of_pipe(run: StoredRun, about: Mapping[str, Any], beside: Sequence[Map
 def _pipes(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[dict[str, Any]]:
     """Links, own pipelines and roads, with the flow of each period; the pipelines of a link are one line."""
     for each in run.lines():
-        about, ends = each["properties"], each["geometry"]["coordinates"]
+        about, (start, end) = each["properties"], _ends_of(each)
         flows = flows_of(run, about)
         facts = [[words.title(name), number(about[name])] for name in ("length_km", "capex_mn")]
         yield {
-            "name": link_name(run, words, about), "kind": about["kind"], "line": [*place(*ends[0]), *place(*ends[-1])],
+            "name": link_name(run, words, about), "kind": about["kind"], "line": [*place(*start), *place(*end)],
             "flows": [round(value, 1) for value in flows],
             "facts": [[words.title("flow_ktpa"), [number(value) for value in flows]], *facts],
         }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.export.formats import geojson_text
+from ccs_model.report.export.formats import _line, geojson_text
 
 
 def features_of(plan: Plan, kind: str) -> list[dict[str, Any]]:
@@ -37,6 +37,27 @@ def test_map_is_a_feature_collection_as_defined_in_rfc_7946(plan: Plan) -> None:
             # Within China; with latitude first, the first coordinate would be below 54.
             assert 73 < lon < 136 and 17 < lat < 54
             assert (round(lon, 5), round(lat, 5)) == (lon, lat)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (
+            [178.43, -18.0],
+            [-179.43, -16.0],
+            [[[178.43, -18.0], [180.0, -16.53271]], [[-180.0, -16.53271], [-179.43, -16.0]]],
+        ),
+        ([-179.0, 10.0], [179.0, 10.0], [[[-179.0, 10.0], [-180.0, 10.0]], [[180.0, 10.0], [179.0, 10.0]]]),
+        ([180.0, 1.0], [-179.0, 2.0], [[-180.0, 1.0], [-179.0, 2.0]]),
+        ([-179.0, 1.0], [180.0, 2.0], [[-179.0, 1.0], [-180.0, 2.0]]),
+        ([180.0, 1.0], [-180.0, 2.0], [[-180.0, 1.0], [-180.0, 2.0]]),
+        ([178.0, 1.0], [180.0, 2.0], [[178.0, 1.0], [180.0, 2.0]]),
+        ([-60.0, 1.0], [60.0, 2.0], [[-60.0, 1.0], [60.0, 2.0]]),
+    ],
+)
+def test_line_across_180_degrees_is_cut_as_rfc_7946_asks(start: list[float], end: list[float], expected: Any) -> None:
+    is_cut = isinstance(expected[0][0], list)
+    assert _line(start, end) == ("MultiLineString" if is_cut else "LineString", expected)
 
 
 def test_map_contains_every_plant_and_site_once(plan: Plan) -> None:

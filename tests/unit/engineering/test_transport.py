@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.co2_transport import flow_tph, great_circle_km, nearest_sites
+from ccs_model.engineering.co2_transport import flow_tph, great_circle_km, nearest_sites, unwrap_deg, wrap_deg
 
 PLACE = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 Place = tuple[float, float]
@@ -49,6 +49,14 @@ def test_distance_is_a_metric(a: Place, b: Place, c: Place) -> None:
     assert 0 <= km(a, b) <= np.pi * 6_371.0088 + 1e-6
     # Near antipodes the haversine formula is accurate only to centimetres.
     assert km(a, c) <= km(a, b) + km(b, c) + 1e-3
+
+
+def test_longitudes_are_unwrapped_at_the_widest_gap() -> None:
+    assert unwrap_deg([177.5, -179.0, 178.0]).tolist() == [177.5, 181.0, 178.0]
+    # Places on one side of 180 degrees, or all around the globe with the widest gap there, do not change.
+    for lon in ([177.5, 178.0], [-60.0, 60.0], [-120.0, 0.0, 110.0], [0.1], []):
+        assert unwrap_deg(lon).tolist() == lon
+    assert wrap_deg([177.5, 181.0, -190.0, 180.0, -180.0]).tolist() == [177.5, -179.0, 170.0, 180.0, -180.0]
 
 
 def test_nearest_sites_are_sorted_limited_in_number_and_in_reach() -> None:

@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.engineering.co2_transport import great_circle_km, wrap_deg
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.problem.candidate_network import (
@@ -206,6 +206,20 @@ def test_candidate_links_do_not_depend_on_the_order_of_places() -> None:
         nodes = places_as_nodes(*reordered, NO_HUBS, DEFAULT_RADII)
         links_by_order.append(names_of(nodes, candidate_pairs(nodes, DEFAULT_RADII)))
     assert links_by_order[0] == links_by_order[1] == links_by_order[2]
+
+
+@pytest.mark.parametrize("shift_deg", [66.0, 67.0, 68.5])
+def test_places_across_180_degrees_have_the_links_and_hubs_of_places_elsewhere(shift_deg: float) -> None:
+    at_plants, at_sites = random_places(30, seed=3)
+    shared = SearchRadii(450, 2, 1, 1.08, 80, 3)
+    found = []
+    for shift in (0.0, shift_deg):
+        moved = [each.assign(lon_deg=(each["lon_deg"] + shift + 180) % 360 - 180) for each in (at_plants, at_sites)]
+        nodes = places_as_nodes(*moved, NO_HUBS, shared)
+        found.append((nodes, names_of(nodes, candidate_pairs(nodes, shared))))
+    (before, links), (after, links_across) = found
+    assert links_across == links and (before["kind"] == "hub").sum() > 2 and after["lon_deg"].min() < 0
+    assert wrap_deg(after["lon_deg"] - shift_deg - before["lon_deg"]) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_hub_lies_at_the_centre_of_its_cluster_of_plants() -> None:

@@ -459,6 +459,14 @@ def test_terrain_raster_has_the_factors_of_equal_points() -> None:
         assert factor(GRID, at, at) == factor(SQUARE, at, at)
 
 
+def test_line_across_180_degrees_crosses_the_terrain_on_its_short_way() -> None:
+    # Cells from 177 to 180 degrees east; 1.57 of the 1.6 degrees from 178.43 to -179.97 lie in them.
+    fiji = Terrain(*np.zeros((3, 0)), Raster(177.05, -16.05, 0.1, np.full((30, 30), 5.0, np.float32)))
+    for ends in (((-18.13, 178.43), (-16.85, -179.97)), ((-16.85, -179.97), (-18.13, 178.43))):
+        assert factor(fiji, *ends) == pytest.approx(5.0, abs=0.1)
+    assert not covers(fiji, (-17, -170), (-17, -175))
+
+
 @pytest.mark.parametrize("terrain", [SQUARE, GRID], ids=["points", "grid"])
 def test_line_outside_all_terrain_cells_is_not_covered(terrain: Terrain) -> None:
     assert not covers(terrain, (45, 110), (46, 111))
