@@ -385,7 +385,8 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     # A continuous plan is concave in its budget only if its coefficients do not depend on the budget, and where the
     # budget is too small for what is required, the smallest sufficient one needs larger pipes.
     required = other or bool(requested.captured_ktpa)
-    money_mn = most_capital_mn(scenario)
+    # Capital of the options is not scaled yet.
+    money_mn = most_capital_mn(scenario) / scenario.costs.capex_factor
     if np.isinf(money_mn) or scenario.capture.decisions == "continuous" or required:
         return np.inf
     options = options[options["technology"] != options["measure"]]
