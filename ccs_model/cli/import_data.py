@@ -94,7 +94,15 @@ def simccs(
     if (mode == "target") != (target_mt is not None):
         what = "--mode target needs --target-mt" if mode == "target" else "--target-mt needs --mode target"
         raise click.UsageError(what)
-    from ccs_model.importers import SimccsCase, read_simccs, simccs_place, simccs_scenario, simccs_tables, target_issues
+    from ccs_model.importers import (
+        SimccsCase,
+        read_simccs,
+        simccs_notices,
+        simccs_place,
+        simccs_scenario,
+        simccs_tables,
+        target_issues,
+    )
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
 
@@ -110,8 +118,8 @@ def simccs(
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
     with atomic_folder(out, files, force=force) as made, _errors_at(lambda where: simccs_place(read, where)):
         build_problem(*read_checked(made / "scenario.yaml"))
-    if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
-        click.echo("no sink pays for CO2 (negative injection cost): the optimal plan builds nothing", err=True)
+    for notice in simccs_notices(read, case):
+        click.echo(notice, err=True)
     n_junctions = len(tables["transport/hubs"])
     click.echo(
         f"{out}: scenario.yaml and data/ with {len(read.sources)} sources, {len(read.sinks)} sinks, "
@@ -300,6 +308,8 @@ def storage(
 
 def _show_missing(tracker: GemTracker, out: Path) -> None:
     """Print on stderr what the steel tracker lacks on either sheet, and the missing data of the chemicals inventory."""
+    for notice in tracker.notices:
+        click.echo(notice, err=True)
     if tracker.unquantified:
         named = ", ".join(tracker.unquantified)
         click.echo(f"operating plants without a capacity in the tracker, counted as zero: {named}", err=True)

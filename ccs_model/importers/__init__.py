@@ -4,7 +4,14 @@ from ccs_model.importers.gem import GemTracker, gem_place, read_gem
 from ccs_model.importers.gem_chemicals import GemChemicals
 from ccs_model.importers.gem_scenario import INSTEAD, PACK, gem_advice, gem_files, gem_needs, gem_pack, gem_trial
 from ccs_model.importers.simccs import SimccsFolder, read_simccs
-from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_issues
+from ccs_model.importers.simccs_tables import (
+    SimccsCase,
+    simccs_notices,
+    simccs_place,
+    simccs_scenario,
+    simccs_tables,
+    target_issues,
+)
 from ccs_model.importers.storage_resources import read_storage, storage_files
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "read_gem",
     "read_simccs",
     "read_storage",
+    "simccs_notices",
     "simccs_place",
     "simccs_scenario",
     "simccs_tables",

@@ -13,7 +13,7 @@ https://globalenergymonitor.org/projects/global-iron-and-steel-tracker
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -22,6 +22,7 @@ import pandas as pd
 
 from ccs_model.errors import InputError, Issue, raise_issues
 from ccs_model.importers.gem_chemicals import GemChemicals, GivenCapacities, chemicals_of
+from ccs_model.importers.gem_headings import Aliases
 from ccs_model.importers.gem_workbooks import (
     CAPACITIES,
     CAPACITY_HEADINGS,
@@ -35,7 +36,6 @@ from ccs_model.importers.gem_workbooks import (
     STEEL,
     UNIT_HEADINGS,
     UNKNOWN,
-    Aliases,
     SheetRow,
     china_places,
     missing_sheet_issue,
@@ -46,7 +46,7 @@ from ccs_model.importers.gem_workbooks import (
 )
 from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import Column, Grid, read_dictionary, reading_order
-from ccs_model.scenario.validation import shown_text
+from ccs_model.scenario.validation import shown_text, without_accents
 
 # The status of a plant with several rows is the first of these.
 STATUSES = (
@@ -80,7 +80,8 @@ class GemTracker:
     places of each steel plant's cells. `unquantified` lists operating plants without a quantified capacity.
     `in_country` is the country of each steel plant, `countries` all countries including those of chemical plants.
     `chemicals` is None without a workbook of the chemicals inventory. `strays` names the rows of capacities of plants
-    that "Plant data" lacks, with status and crude steel, `stray_furnaces` those of furnaces.
+    that "Plant data" lacks, with status and crude steel, `stray_furnaces` those of furnaces. `notices` names optional
+    columns that are missing and headings without a unit.
     """
 
     plants: pd.DataFrame
@@ -94,6 +95,7 @@ class GemTracker:
     chemicals: GemChemicals | None = None
     strays: tuple[str, ...] = ()
     stray_furnaces: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def read_gem(
@@ -110,7 +112,7 @@ def read_gem(
     files
         Workbooks as (name, bytes). Their sheets and headings identify their kind.
     countries
-        Only plants of these countries, in upper or lower case; empty means all.
+        Only plants of these countries, in upper or lower case, with or without accents; empty means all.
     given
         A CSV file of capacities for chemical plants, as (name, bytes).
     known_only
@@ -127,10 +129,16 @@ def read_gem(
     if lacking is not None:
         raise InputError(sorted(issues or [lacking], key=reading_order))
     sheets = found.steel
-    steel = _rows(sheets.get(PLANTS.lower(), []), PLANT_HEADINGS, issues)
-    chemical = _rows(chain.from_iterable(found.chemicals.values()), CHEMICAL_HEADINGS, issues)
-    of_capacities = _rows(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, issues)
-    furnaces = {kind: _rows(sheets.get(sheet, []), UNIT_HEADINGS, issues) for sheet, kind in KIND_OF.items()}
+    notices: list[str] = []
+    steel = _rows(sheets.get(PLANTS.lower(), []), PLANT_HEADINGS, issues, notices)
+    chemical = _rows(chain.from_iterable(found.chemicals.values()), CHEMICAL_HEADINGS, issues, notices)
+    n_issues = len(issues)
+    of_capacities = _rows(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, issues, notices)
+    is_read = bool(of_capacities) or len(issues) == n_issues  # else its columns are missing
+    furnaces = {
+        kind: _rows(sheets.get(sheet, []), UNIT_HEADINGS, issues, notices, () if kind == "BF" else ("relining",))
+        for sheet, kind in KIND_OF.items()
+    }
     wanted = _requested_countries(countries, [*steel, *chemical], issues)
     works = _works(steel, wanted)
     chemicals = None
@@ -147,7 +155,8 @@ def read_gem(
         made = "has no plants" if steel or not chemical else "has no plants that make ammonia or methanol"
         issues.append(Issue(files[0][0], made))
     reference, citation = found.reference(STEEL)
-    plants, places, unquantified = _plants(works, _rows_by_plant(of_capacities, set(works)), reference)
+    capacities = _rows_by_plant(of_capacities, set(works)) if is_read else None
+    plants, places, unquantified = _plants(works, capacities, reference)
     units = _units(furnaces, set(works), reference)
     plants = _with_furnaces(plants, units)
     in_country = tuple(row.text("country") for row in works.values())
@@ -166,6 +175,7 @@ def read_gem(
         chemicals,
         _strays(of_capacities, known),
         _stray_furnaces(chain.from_iterable(furnaces.values()), known),
+        tuple(dict.fromkeys(notices)),
     )
 
 
@@ -184,21 +194,28 @@ def gem_place(tracker: GemTracker, where: str) -> str:
 
 
 def _requested_countries(countries: Iterable[str], rows: Sequence[SheetRow], issues: list[Issue]) -> set[str]:
-    """The requested countries in lower case; empty means all."""
+    """The requested countries in plain form; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
-    wanted = {country.lower() for country in countries}
-    for country in sorted(wanted - {each.lower() for each in there}) if rows else ():
-        listed = f"countries: {', '.join(sorted(there - {''}))}"
-        hint = nearest_hint(country.title(), sorted(there), listed)
-        issues.append(Issue("--country", f"there are no plants in '{shown_text(country)}'", hint))
-    return wanted
+    known = {_plain_country(each) for each in there}
+    wanted = {_plain_country(country): country.lower() for country in countries}
+    for plain, country in sorted(wanted.items()) if rows else ():
+        if plain not in known:
+            listed = f"countries: {', '.join(sorted(there - {''}))}"
+            hint = nearest_hint(country.title(), sorted(there), listed)
+            issues.append(Issue("--country", f"there are no plants in '{shown_text(country)}'", hint))
+    return set(wanted)
+
+
+def _plain_country(name: object) -> str:
+    """The name for comparison, without case and accents: TÜRKİYE and Türkiye are the same."""
+    return " ".join(without_accents(str(name or "").casefold()).split())
 
 
 def _works(rows: Sequence[SheetRow], wanted: set[str]) -> dict[str, SheetRow]:
     """Row of each plant on the sheet "Plant data", for the requested countries."""
     works: dict[str, SheetRow] = {}
     for row in rows:
-        if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
+        if wanted and _plain_country(row.cell("country")) not in wanted:
             continue
         plant = row.text("plant")
         if plant in works:
@@ -207,8 +224,10 @@ def _works(rows: Sequence[SheetRow], wanted: set[str]) -> dict[str, SheetRow]:
     return works
 
 
-def _rows(grids: Iterable[Grid], aliases: Aliases, issues: list[Issue]) -> list[SheetRow]:
-    return [row for grid in grids for row in rows_of(grid, aliases, issues)]
+def _rows(
+    grids: Iterable[Grid], aliases: Aliases, issues: list[Issue], notices: list[str], silent: Collection[str] = ()
+) -> list[SheetRow]:
+    return [row for grid in grids for row in rows_of(grid, aliases, issues, notices, silent)]
 
 
 def _rows_by_plant(rows: Iterable[SheetRow], wanted: set[str]) -> dict[str, list[SheetRow]]:
@@ -251,13 +270,18 @@ def _status(row: SheetRow) -> str:
 
 
 def _plants(
-    works: Mapping[str, SheetRow], capacities: Mapping[str, list[SheetRow]], reference: str
+    works: Mapping[str, SheetRow], capacities: Mapping[str, list[SheetRow]] | None, reference: str
 ) -> tuple[pd.DataFrame, tuple[Mapping[str, str], ...], tuple[str, ...]]:
+    """Table of plants, places of their cells, and plants without any quantified capacity.
+
+    `capacities` holds the rows of capacities by plant; None if that sheet could not be read.
+    """
     declared = {column.name: column for column in read_dictionary()["plants/steel"]}
     rows, places, unquantified = [], [], []
     for plant, row in works.items():
-        if plant not in capacities:
-            row.report(f"plant '{shown_text(plant)}' has no row on the sheet '{CAPACITIES}'")
+        if capacities is None or plant not in capacities:
+            if capacities is not None:
+                row.report(f"plant '{shown_text(plant)}' has no row on the sheet '{CAPACITIES}'")
             continue
         made, notes = _describe_plant(plant, row, declared)
         numbers, status, missing, more = _capacities(capacities[plant], declared)
@@ -292,12 +316,13 @@ def _describe_plant(plant: str, row: SheetRow, declared: Mapping[str, Column]) -
     coke, unknown = row.amount("coke", declared["coke_ktpa"])
     if unknown.startswith(">") and unknown != SOME:
         notes.append(f"coke capacity {unknown} kt/y")
+    coke_ovens = "unknown" if unknown == UNKNOWN else "present" if coke or unknown else "absent"
     return {
         **values,
         **{key: row.text(key) for key in ("address", "address_local", "parent")},
         "prefecture": values["municipality"] if is_chinese else row.words("subnational"),
         "start_year": start,
-        "coke_ovens": "unknown" if unknown == UNKNOWN else "present" if coke or unknown else "absent",
+        "coke_ovens": coke_ovens if row.has("coke") else "unknown",
         "coke_ktpa": coke or None,
     }, notes
 
@@ -315,8 +340,12 @@ def _capacities(
     sums: dict[tuple[str, str], float] = {}
     statuses: list[str] = []
     missing: list[str] = []
+    seen: dict[tuple[object, ...], SheetRow] = {}
     for row in rows:
         status = _status(row)
+        if (first := seen.setdefault(row.content, row)) is not row:
+            what = f"the row of plant '{shown_text(row.words('plant'))}' with status '{status}' is given twice"
+            row.report(what, f"see {first.place()}")
         statuses += [status] if status else []
         for key in ("crude", "bof", "eaf", "bf", "dri", *_NOT_OURS):
             value, unknown = row.amount(key, column)
@@ -339,9 +368,10 @@ def _places(row: SheetRow, capacities: Sequence[SheetRow]) -> Mapping[str, str]:
     """Place of each column in the tracker."""
     of_plant = {
         "plant": "plant", "name": "name", "name_zh": "name_local", "province": "subnational", "parent": "parent",
-        "prefecture": "municipality", "lat_deg": "coordinates", "lon_deg": "coordinates", "place_accuracy": "accuracy",
+        "prefecture": "municipality", "place_accuracy": "accuracy",
         "start_year": "start", "coke_ovens": "coke", "coke_ktpa": "coke",
     }  # fmt: skip
+    of_plant |= dict(zip(("lat_deg", "lon_deg"), row.coordinate_keys, strict=True))
     places = {ours: row.place(theirs) for ours, theirs in of_plant.items()}
     for ours, (theirs, statuses) in _SUMS.items():
         which = [each for each in capacities if str(each.cell("status")).strip().lower() in statuses] or capacities

@@ -156,9 +156,8 @@ _FEEDSTOCKS: Mapping[str, str] = {
     **dict.fromkeys(("furnace off-gas", "furnace off gas", "calcium carbide furnace gas"), "furnace_off_gas"),
 }
 _COKING = re.compile(r"焦化|\bcoking\b|\bcoke\b", re.IGNORECASE)
-_LINE_OF = {"name": "name", "name_zh": "name_local", "province": "subnational", "lat_deg": "coordinates",
-            "lon_deg": "coordinates", "place_accuracy": "accuracy", "product": "products", "feedstock": "feedstock",
-            "grid": "municipality"}  # fmt: skip
+_LINE_OF = {"name": "name", "name_zh": "name_local", "province": "subnational", "place_accuracy": "accuracy",
+            "product": "products", "feedstock": "feedstock", "grid": "municipality"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,7 +333,8 @@ def _row(
 
 def _places(row: SheetRow, reported: Mapping[str, Any]) -> Mapping[str, str]:
     """Place of each column in the workbook or the file of capacities."""
-    places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in _LINE_OF.items()}}
+    line_of = {**_LINE_OF, **dict(zip(("lat_deg", "lon_deg"), row.coordinate_keys, strict=True))}
+    places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in line_of.items()}}
     for name in GIVEN:
         value = reported.get(name)
         if value not in (None, "") and value == value:

@@ -8,15 +8,25 @@ their sheet of plants; the column of products distinguishes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from difflib import get_close_matches
+from statistics import median
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
+from ccs_model.importers.gem_headings import (
+    LEAST_MEDIAN_KTPA,
+    Aliases,
+    heading_notices,
+    heading_without_unit,
+    keys_without_unit,
+    missing_column_hint,
+    missing_columns,
+    plain_heading,
+)
 from ccs_model.inputs.cells import convert_cell, nearest_hint
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
@@ -34,7 +44,6 @@ KIND_OF = {
     "direct reduced iron furnaces": "DRI",
 }
 
-Aliases = Mapping[str, Sequence[str]]
 _ID = ("plant id", "gem plant id")
 _OF_BOTH: Aliases = {
     "plant": _ID,
@@ -42,6 +51,8 @@ _OF_BOTH: Aliases = {
     "name_local": ("plant name (other language)",),
     "country": ("country/area", "country"),
     "coordinates": ("coordinates",),
+    "latitude": ("latitude",),
+    "longitude": ("longitude",),
     "accuracy": ("coordinate accuracy",),
     "municipality": ("municipality",),
 }
@@ -86,14 +97,13 @@ CHEMICAL_HEADINGS: Aliases = {
 # These only say more; where others are missing, a release is not of a kind that is understood.
 _OPTIONAL = frozenset(
     ("name_local", "accuracy", "municipality", "other_names", "parent", "address", "address_local", "start", "coke",
-     "ohf", "induction", "other", "unit_name", "relining", "secondary", "feedstock", "owner")
+     "ohf", "induction", "other", "unit_name", "relining", "secondary", "feedstock", "owner", "latitude", "longitude")
 )  # fmt: skip
 
 # Words for absent, unknown and unquantified capacities.
 _NOTHING = ("", "n/a", "na", "none")
 UNKNOWN, SOME = "unknown", ">0"
 _MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
-_UNIT = re.compile(r"\s*\((?:ttpa|thousand tonnes per annum|kt/y|ktpa)\)\s*$")
 _COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
 _WITH_COMMAS = re.compile(r"([-+]?\d+[.,]\d+)[\s,;/]+([-+]?\d+[.,]\d+)")
 _DECIMALS = 6  # a tenth of a metre
@@ -118,6 +128,21 @@ class SheetRow:
     def report(self, what: str, hint: str = "", *, key: str = "plant") -> None:
         """Add an issue of a cell."""
         self.issues.append(Issue(self.place(key), what, hint))
+
+    def has(self, key: str) -> bool:
+        """Whether the sheet has the column."""
+        return key in self.positions
+
+    @property
+    def coordinate_keys(self) -> tuple[str, str]:
+        """Keys of the columns of latitude and longitude: one column with both, or two columns."""
+        is_pair = self.has("coordinates") or not self.has("latitude")
+        return ("coordinates", "coordinates") if is_pair else ("latitude", "longitude")
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """All cells, with plain text, to compare rows."""
+        return tuple(plain_heading(cell) or None if isinstance(cell, str) else cell for cell in self.cells)
 
     def cell(self, key: str) -> object:
         """Raw value; None for an empty cell or a missing column."""
@@ -171,16 +196,21 @@ class SheetRow:
 
 def has_chemicals(grid: Grid) -> bool:
     """Whether the sheet has a column of products, which only the chemicals inventory has."""
-    headings = {_heading_without_unit(heading) for heading in grid.header}
+    headings = {heading_without_unit(heading) for heading in grid.header}
     return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
 
 
-def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[SheetRow]:
-    """Rows of a sheet with a plant id; issues for missing and duplicate columns."""
+def rows_of(
+    grid: Grid, aliases: Aliases, issues: list[Issue], notices: list[str] | None = None, silent: Collection[str] = ()
+) -> list[SheetRow]:
+    """Rows of a sheet with a plant id; issues for missing and duplicate columns and implausible amounts.
+
+    `notices` receives a text for each missing optional column, except those in `silent`, and for headings without unit.
+    """
     positions: dict[str, int] = {}
     known = {alias: key for key, words in aliases.items() for alias in words}
     for at, heading in enumerate(grid.header):
-        key = known.get(_heading_without_unit(heading))
+        key = known.get(heading_without_unit(heading))
         if key is None:
             continue
         if key in positions:
@@ -192,10 +222,13 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[SheetRow]
                 )
             )
         positions.setdefault(key, at)
-    missing = [key for key in aliases if key not in positions and key not in _OPTIONAL]
+    missing = missing_columns(aliases, positions, _OPTIONAL)
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
-        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest_heading_hint(aliases[key], grid)))
+        hint = missing_column_hint(key, aliases, grid)
+        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", hint))
+    if notices is not None:
+        notices += heading_notices(grid, aliases, positions, _OPTIONAL, silent)
     rows: list[SheetRow] = []
     for line, cells in () if missing else grid.rows:
         row = SheetRow(grid, line, cells, positions, issues)
@@ -203,7 +236,21 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[SheetRow]
             rows.append(row)
         elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
             row.report("has no plant id")
+    issues += _million_tonne_issues(grid, positions, rows)
     return rows
+
+
+def _million_tonne_issues(grid: Grid, positions: Mapping[str, int], rows: Sequence[SheetRow]) -> Iterator[Issue]:
+    """Issues of headings without unit whose amounts in operation look like million tonnes."""
+    running = [row for row in rows if "status" not in positions or row.words("status").lower().startswith("operating")]
+    for key in keys_without_unit(grid, positions):
+        column = Column("gem", key, "number")
+        amounts = [amount for row in running if (amount := replace(row, issues=[]).amount(key, column)[0])]
+        if amounts and (middle := median(amounts)) < LEAST_MEDIAN_KTPA:
+            heading = shown_text(grid.header[positions[key]])
+            place = grid.source.at_position(grid.header_line, positions[key])
+            what = f"the median of '{heading}' is {middle:.3g}: is it in million tonnes?"
+            yield Issue(place, what, f"give thousand tonnes a year and write the unit: {heading} (ttpa)")
 
 
 def plant_values(plant: str, row: SheetRow, declared: Mapping[str, Column]) -> dict[str, object]:
@@ -244,33 +291,23 @@ def with_sign_of_country(values: dict[str, object]) -> str:
 
 def _coordinates(row: SheetRow, declared: Mapping[str, Column]) -> tuple[float | None, float | None]:
     """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
-    words = row.text("coordinates")
+    keys = row.coordinate_keys
+    words = ", ".join(text for text in map(row.text, dict.fromkeys(keys)) if text)
     found = _COORDINATES.fullmatch(words)
     if not found:
         plant = shown_text(row.words("plant"))
         what = f"'{shown_text(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
         pair = _WITH_COMMAS.fullmatch(words)
         example = ", ".join(each.replace(",", ".") for each in pair.groups()) if pair else "12.34, 56.78"
-        row.report(what, f"write latitude, longitude: {example}", key="coordinates")
+        row.report(what, f"write latitude, longitude: {example}", key=keys[0])
         return None, None
     lat, lon = float(found[1]), float(found[2])
-    for name, value in (("lat_deg", lat), ("lon_deg", lon)):
+    for name, value, key in (("lat_deg", lat, keys[0]), ("lon_deg", lon, keys[1])):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
             what = f"{value:g} is outside {low:g} to {high:g}"
-            row.report(what, "write latitude, then longitude", key="coordinates")
+            row.report(what, "write latitude, then longitude", key=key)
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
-
-
-def _nearest_heading_hint(words: Sequence[str], grid: Grid) -> str:
-    headings = {_heading_without_unit(heading): heading for heading in grid.header if heading}
-    near = get_close_matches(words[0], list(headings), n=1)
-    also = f"also known as {', '.join(words[1:])}" if len(words) > 1 else ""
-    return f"is it '{shown_text(headings[near[0]])}'?" if near else also
-
-
-def _heading_without_unit(heading: str) -> str:
-    return _UNIT.sub("", _plain_heading(heading))
 
 
 STEEL, CHEMICALS = "steel", "chemicals"
@@ -313,14 +350,14 @@ def sorted_sheets(files: Sequence[tuple[str, bytes]], issues: list[Issue]) -> Ge
         book = workbook_grids(raw, name)
         issues += book.issues
         chemical = [
-            grid for title, grid in book.sheets.items() if _plain_heading(title) not in ASIDE and has_chemicals(grid)
+            grid for title, grid in book.sheets.items() if plain_heading(title) not in ASIDE and has_chemicals(grid)
         ]
         if chemical:
             found.chemicals[name] = chemical
             issues += [issue for grid in chemical for issue in grid.issues]
         for title, grid in book.sheets.items():
             if grid not in chemical:
-                _sort_steel(found, _plain_heading(title), grid, issues, is_alone=not chemical)
+                _sort_steel(found, plain_heading(title), grid, issues, is_alone=not chemical)
         kind = CHEMICALS if chemical else STEEL
         message[kind] = [*_about_cells(book), *message[kind], name]
     for kind, words in message.items():
@@ -343,7 +380,7 @@ def _about_cells(book: Book) -> list[str]:
     sheets: Mapping[str, Grid] = book.sheets
     words: list[str] = []
     for title, grid in sheets.items():
-        if _plain_heading(title) == "about":
+        if plain_heading(title) == "about":
             words += [str(cell) for cell in grid.header] + [str(cell) for _, row in grid.rows for cell in row]
     return words
 
@@ -357,10 +394,6 @@ def missing_sheet_issue(files: Sequence[tuple[str, bytes]], found: GemSheets) ->
     there = ", ".join(f"'{shown_text(grid.source.file)}'" for each in found.steel.values() for grid in each)
     named = " and ".join(f"'{each}'" for each in lacking)
     return Issue(files[0][0], f"no workbook has the sheet {named}", f"known sheets: {there or 'none'}")
-
-
-def _plain_heading(title: str) -> str:
-    return " ".join(title.lower().split())
 
 
 CHINA = "China"

@@ -22,6 +22,7 @@ from scipy.sparse.linalg import spsolve
 from ccs_model._typing import Floats
 from ccs_model.errors import Issue
 from ccs_model.importers.simccs import SimccsFolder
+from ccs_model.units import count_text
 
 # The files state no price year; the scenario and its tables share one, so that nothing is converted.
 PRICE_YEAR = 2024
@@ -98,7 +99,19 @@ def _names(folder: SimccsFolder) -> dict[str, str]:
     return named
 
 
-def _table(*, quality: str = "reported", note: str = "", **columns: Any) -> pd.DataFrame:
+def _has_place(table: pd.DataFrame) -> pd.Series:
+    """Whether each row has coordinates in the files."""
+    return table[["lat_deg", "lon_deg"]].notna().all(axis=1)
+
+
+def _site_evidence(sites: pd.DataFrame, note: str = "") -> dict[str, Any]:
+    """Quality and note of each site; a site without coordinates in the files is at an assumed place."""
+    has_place = _has_place(sites)
+    without = "; ".join(words for words in (note, "no coordinates in the files: the place has no meaning") if words)
+    return {"quality": np.where(has_place, "reported", "assumed"), "note": np.where(has_place, note, without)}
+
+
+def _table(*, quality: Any = "reported", note: Any = "", **columns: Any) -> pd.DataFrame:
     """The columns with their reference, quality and note."""
     return pd.DataFrame(columns).assign(reference=REFERENCE, quality=quality, note=note)
 
@@ -131,6 +144,7 @@ def _sources(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataF
         fixed_om_mn_pa=sources["fixed_om_mn_pa"],
         capture_cost_per_t=sources["capture_cost_per_t"],
         **_MONEY,
+        **_site_evidence(sources),
     )
 
 
@@ -158,7 +172,7 @@ def _sinks(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataFra
         well_om_mn_pa=well_om,
         eor_revenue_per_t=(-cost).clip(lower=0.0),
         **_MONEY,
-        note="a negative cost of injection in the file stands as revenue",
+        **_site_evidence(sinks, "a negative cost of injection in the file stands as revenue"),
     )
 
 
@@ -241,7 +255,8 @@ def _junctions(folder: SimccsFolder, places: Places, node_of: Mapping[str, str])
         hub=[node_of[vertex] for vertex in inside],
         **_coordinate_columns(places, inside),
         quality="assumed",
-        note="the files give junctions no place: drawn between their neighbours",
+        note="the files give junctions no place: "
+        + ("drawn between their neighbours" if _has_place(folder.nodes).any() else "the one here has no meaning"),
     )
 
 
@@ -249,7 +264,7 @@ def _places(folder: SimccsFolder) -> Places:
     """Latitude and longitude of every vertex; vertices without are placed at the mean of their neighbours."""
     nodes = folder.nodes.drop_duplicates("vertex").reset_index(drop=True)
     at = {str(vertex): k for k, vertex in enumerate(nodes["vertex"])}
-    known = nodes[["lat_deg", "lon_deg"]].notna().all(axis=1).to_numpy()
+    known = _has_place(nodes).to_numpy()
     if not known.any():
         return {vertex: (0.0, _OFFSET_DEG * (k + 1)) for vertex, k in at.items()}
     a = folder.edges["start"].astype(str).map(at).to_numpy(np.int64)
@@ -313,6 +328,7 @@ storage: {sites: [SimCCS]}           # basin name of every sink
 
 @TARGET@
 objective: min_cost
+policy: {market: null}               # no carbon market; a carbon price, if given, applies to all sources in all years
 
 solver: {mip_gap: 1.0e-8, effort: thorough}
 """
@@ -346,6 +362,28 @@ def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Is
         what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sinks)} sinks can store in"
         issues.append(Issue(where, what, f"{taken_mt:.7g} Mt a year over {case.storage_life_yr:g} years"))
     return issues
+
+
+def simccs_notices(folder: SimccsFolder, case: SimccsCase) -> list[str]:
+    """What a reader of the converted case must know: sites without coordinates, and where the credit is booked."""
+    notices = []
+    n_sources, n_sinks = (int((~_has_place(table)).sum()) for table in (folder.sources, folder.sinks))
+    if n_sources or n_sinks:
+        named = " and ".join(count_text(n, what) for n, what in ((n_sources, "source"), (n_sinks, "sink")) if n)
+        have = "has" if n_sources + n_sinks == 1 else "have"
+        notices.append(
+            f"{named} {have} no coordinates: the places in the tables have no meaning, so maps and costs of own pipes "
+            "(merit order, cost curve) do not hold; pipes along the edges of SimCCS are not affected"
+        )
+    if case.target_mt is None:
+        if (folder.sinks["injection_cost_per_t"] < 0).any():
+            notices.append(
+                "the CO2 credit (negative injection cost) is in eor_revenue_per_t: results show it as oil-field "
+                "revenue and as a gain to society, so resource cost and break-even value do not hold"
+            )
+        else:
+            notices.append("no sink pays for CO2 (negative injection cost): the optimal plan builds nothing")
+    return notices
 
 
 def _number(value: float) -> str:

@@ -95,7 +95,8 @@ def test_a_folder_name_with_special_characters_is_quoted(tmp_path):
 
 def test_price_mode_without_a_credit_warns(tmp_path):
     assert "builds nothing" in run(PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "price").stderr
-    assert run(PUBLISHED / "price", "-o", tmp_path / "b", "--mode", "price").stderr == ""
+    assert "the CO2 credit" in run(PUBLISHED / "price", "-o", tmp_path / "b", "--mode", "price").stderr
+    assert run(PUBLISHED / "cap", "-o", tmp_path / "c", *CAP).stderr == ""
 
 
 def test_force_replaces_an_earlier_import_and_keeps_other_files(tmp_path):

@@ -6,12 +6,14 @@ The tracker's workbook is not part of this project. The tests against it exist o
 
 from __future__ import annotations
 
+import io
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -23,6 +25,7 @@ from tests.unit.inputs.gem_workbooks import CAPACITIES, NEW, OLD, WORKS, plant_b
 
 FACTS = Path(os.environ.get("CCS_MODEL_FACTS", ROOT.parent / "shared" / "facts")) / "steel"
 BOOK = FACTS / "Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx"
+PLANTS, SHEET = "Plant data", "Plant capacities and status"
 
 
 def requires_tracker(test: Any) -> Any:
@@ -234,19 +237,93 @@ def test_wrong_files_and_repeated_sheets_are_rejected():
         read_gem([("a.xlsx", plant_book()), ("b.xlsx", plant_book(NEW))])
 
 
-def test_missing_column_is_reported_with_the_nearest_one():
-    import io
-
-    import openpyxl
-
-    book = openpyxl.load_workbook(io.BytesIO(plant_book()))
-    book["Plant data"]["K1"] = "Coordinatez"
+def edited(cells: dict[str, dict[str, Any]], **book: Any) -> bytes:
+    """Return the workbook with other cells, by sheet and cell."""
+    workbook = openpyxl.load_workbook(io.BytesIO(plant_book(**book)))
+    for sheet, changes in cells.items():
+        for cell, value in changes.items():
+            workbook[sheet][cell] = value
     file = io.BytesIO()
-    book.save(file)
+    workbook.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "cell", "heading", "reported"),
+    [
+        (PLANTS, "K1", "Coordinatez", "column 'coordinates' is missing (is it 'Coordinatez'?)"),
+        # Coordinate accuracy and the capacity of DRI are other columns.
+        (PLANTS, "K1", "Place", "column 'coordinates' is missing (or two columns, Latitude and Longitude)"),
+        (SHEET, "G1", "Nominal blast furnace capacity (ttpa)",
+         "column 'nominal bf capacity' is missing (is it 'Nominal blast furnace capacity (ttpa)'?)"),
+        (SHEET, "G1", "Nominal slag capacity (ttpa)",
+         "column 'nominal bf capacity' is missing (also known as bf capacity, nominal bf iron capacity)"),
+        (SHEET, "C1", "Nominal crude steel capacity (mtpa)", "column 'nominal crude steel capacity' is missing "
+         "('Nominal crude steel capacity (mtpa)' must be in thousand tonnes a year (ttpa))"),
+    ],
+)  # fmt: skip
+def test_only_the_missing_column_is_reported_with_a_heading_that_may_be_it(sheet, cell, heading, reported):
     with pytest.raises(InputError) as error:
-        read_gem([("t.xlsx", file.getvalue())])
-    reported = "t.xlsx:Plant data!A1: column 'coordinates' is missing (is it 'Coordinatez'?)"
-    assert reported in map(str, error.value.issues)
+        read_gem([("t.xlsx", edited({sheet: {cell: heading}}))])
+    assert [*map(str, error.value.issues)] == [f"t.xlsx:{sheet}!A1: {reported}"]
+
+
+def test_missing_optional_column_is_noticed_and_coke_ovens_are_unknown():
+    heading = "Coke oven plant capacity (ttpa)"
+    tracker = read_gem([("t.xlsx", edited({PLANTS: {"N1": heading, "L1": "Precision"}}))])
+    assert tracker.plants["coke_ovens"].tolist() == ["unknown", "unknown"]
+    assert tracker.plants["place_accuracy"].tolist() == ["approximate", "approximate"]
+    assert tracker.notices[:2] == (
+        "t.xlsx:Plant data!A1: column 'coordinate accuracy' is missing; all places count as approximate",
+        f"t.xlsx:Plant data!A1: column 'coking plant capacity' is missing (is it '{heading}'?); coke_ovens is unknown",
+    )
+
+
+def test_latitude_and_longitude_may_be_two_columns():
+    pair = {"K1": "Latitude", "O1": "Longitude", "K2": 51.489, "O2": 6.731, "K3": "49.356", "O3": 6.747}
+    tracker = read_gem([("t.xlsx", edited({PLANTS: pair}))])
+    assert tracker.plants["lat_deg"].tolist() == [51.489, 49.356]
+    assert tracker.plants["lon_deg"].tolist() == [6.731, 6.747]
+    assert gem_place(tracker, "steel.csv:3:lon_deg") == "t.xlsx:Plant data!O3"
+    with pytest.raises(InputError, match=r"Plant data!O2: 200 is outside -180 to 180"):
+        read_gem([("t.xlsx", edited({PLANTS: pair | {"O2": 200}}))])
+
+
+def test_repeated_row_of_capacities_is_rejected_and_other_rows_of_a_status_add_up():
+    with pytest.raises(InputError) as error:
+        read_gem([("t.xlsx", plant_book(capacities=[*CAPACITIES, CAPACITIES[0]]))])
+    assert [*map(str, error.value.issues)] == [
+        f"t.xlsx:{SHEET}!A6: the row of plant 'P1' with status 'operating' is given twice (see t.xlsx:{SHEET}!A2)"
+    ]
+    started = edited({SHEET: {"I1": "Start date", "I2": 1990, "I6": 2005}}, capacities=[*CAPACITIES, CAPACITIES[0]])
+    assert read_gem([("t.xlsx", started)]).plants["crude_steel_ktpa"].tolist()[0] == 11_500
+    other = read_gem([("t.xlsx", plant_book(capacities=[*CAPACITIES, CAPACITIES[0] | {"crude": 700}]))])
+    assert other.plants["crude_steel_ktpa"].tolist()[0] == 7_200
+
+
+def test_headings_without_a_unit_are_noticed_and_million_tonnes_rejected():
+    bare = {"C1": "Nominal crude steel capacity", "G1": "Nominal BF capacity"}
+    tracker = read_gem([("t.xlsx", edited({SHEET: bare}))])
+    assert tracker.notices[-1] == (
+        f"t.xlsx:{SHEET}!C1: no unit in 'Nominal crude steel capacity', 'Nominal BF capacity'; "
+        "thousand tonnes a year (ttpa) are assumed"
+    )
+    assert tracker.plants["crude_steel_ktpa"].tolist()[0] == 6_500
+    amounts = {"C2": 5, "C3": 1.5}
+    with pytest.raises(InputError) as error:
+        read_gem([("t.xlsx", edited({SHEET: bare | amounts}))])
+    assert [*map(str, error.value.issues)] == [
+        f"t.xlsx:{SHEET}!C1: the median of 'Nominal crude steel capacity' is 3.25: is it in million tonnes? "
+        "(give thousand tonnes a year and write the unit: Nominal crude steel capacity (ttpa))"
+    ]
+    assert read_gem([("t.xlsx", edited({SHEET: amounts}))]).plants["crude_steel_ktpa"].tolist()[0] == 6.5
+
+
+@pytest.mark.parametrize("country", ["TÜRKİYE", "türkiye", "Tu\u0308rkiye", "Turkiye"])
+def test_country_filter_ignores_case_and_accents(country):
+    works = [*WORKS, WORKS[0] | {"id": "P3", "country": "Türkiye", "place": "41.27, 31.42"}]
+    book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])
+    assert list(read_gem([("a.xlsx", book)], [country]).plants["plant"]) == ["P3"]
 
 
 def test_furnaces_are_read_from_unit_workbooks():

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from ccs_model.errors import FileError, InputError
-from ccs_model.importers import SimccsFolder, read_simccs
+from ccs_model.importers import SimccsCase, SimccsFolder, read_simccs, simccs_notices, simccs_scenario, simccs_tables
 from ccs_model.importers import simccs as simccs_files
+from ccs_model.scenario import read_scenario
 from tests.paths import DATA
 
 PUBLISHED = DATA / "simccs" / "southeast_us"
@@ -188,6 +189,34 @@ def test_coordinates_may_be_left_out(folder, edit):
     read = read_simccs(folder)
     assert math.isnan(read.sources["lat_deg"][15])
     assert read.sinks["lat_deg"].isna().all()
+
+
+def test_sites_without_coordinates_are_noticed_and_their_places_are_assumed(folder, edit):
+    edit("Sources.csv", "41.91,-83.8072,33.0583", "41.91,,")
+    edit("Sinks.csv", "X-LON,Y-LAT", "Comment,Comment")
+    read, case = read_simccs(folder), SimccsCase(50.0, 0.1, 30.0)
+    (notice,) = simccs_notices(read, case)
+    assert notice.startswith("1 source and 7 sinks have no coordinates: the places in the tables have no meaning")
+    tables = simccs_tables(read, case)
+    sources = tables["plants/sources"].set_index("name")
+    assert sources.index[sources["quality"] == "assumed"].tolist() == ["16"]
+    assert set(sources["quality"].drop("16")) == {"reported"}
+    assert "no coordinates" in sources.loc["16", "note"] and sources.loc["15", "note"] == ""
+    assert set(tables["storage/sites"]["quality"]) == {"assumed"}
+    assert tables["storage/sites"]["note"].str.contains("stands as revenue; no coordinates").all()
+    assert simccs_notices(read_simccs(PUBLISHED / "price"), case) == []
+
+
+def test_place_of_the_credit_is_noticed_in_price_mode():
+    price = SimccsCase(None, 0.1, 30.0)
+    (notice,) = simccs_notices(read_simccs(PUBLISHED / "price"), price)
+    assert "the CO2 credit" in notice and "oil-field revenue and as a gain to society" in notice
+    assert "builds nothing" in simccs_notices(read_simccs(PUBLISHED / "cap"), price)[0]
+
+
+def test_scenario_has_no_carbon_market(tmp_path):
+    (tmp_path / "scenario.yaml").write_text(simccs_scenario("a case", SimccsCase(None, 0.1, 30.0)), encoding="utf-8")
+    assert read_scenario(tmp_path / "scenario.yaml").policy.market is None
 
 
 def test_vertex_without_a_site_becomes_a_junction(folder):
