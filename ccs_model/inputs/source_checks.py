@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from ccs_model.inputs.cells import nearest_hint, sector_hint
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS, SOURCE_PLANTS, own_rows
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import are_in_china, area_near
+from ccs_model.scenario.fields import HOME
 from ccs_model.scenario.uncertainty_sections import impossible_spreads
 from ccs_model.scenario.validation import shown_text, visible_form
 from ccs_model.units import GWH_PER_MW, join_first_names
@@ -317,8 +319,28 @@ def notices_of_paths(frames: Frames) -> list[str]:
     ]
 
 
+_CHINESE = re.compile(r"\bChin(?:a|ese)\b")
+
+
+def chinese_references(references: pd.DataFrame) -> frozenset[str]:
+    """References whose projects or citation are those of China."""
+    rows = zip(references["reference"], references["projects_in"], references["citation"], strict=True)
+    return frozenset(str(name) for name, place, text in rows if place == HOME or _CHINESE.search(str(text)))
+
+
+def plants_with_products(frames: Frames) -> list[pd.DataFrame]:
+    """Every table of plants with what each makes in column `made`; that of a source is empty without a sector."""
+    sectors = frames["streams/source_sectors"].set_index("sector")["product"]
+    sources = frames[SOURCE_PLANTS]
+    return [
+        frames["plants/steel"].assign(made="crude_steel"),
+        *(frames[name].assign(made=frames[name]["product"]) for name in CHEMICAL_PLANTS),
+        sources.assign(made=sources["sector"].map(sectors).fillna("")),
+    ]
+
+
 def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[str]:
-    """Notices of products of the user's plants outside China whose utilisation is the mean of China.
+    """Notices of products of the user's plants outside China whose utilisation is a shipped mean, of China or not.
 
     Of the plants in `provinces` only, if there are any.
     """
@@ -326,28 +348,29 @@ def notices_of_means(frames: Frames, provinces: Collection[str] = ()) -> list[st
     table = frames["streams/utilisation"]
     means = table[table["province"] == "all"]
     shipped_means = set(means["product"]) - set(own_rows(means)["product"])
+    cited = dict(zip(means["product"], means["reference"], strict=True))
     known = set(table[["province", "product"]].itertuples(index=False, name=None))
-    sectors = frames["streams/source_sectors"].set_index("sector")["product"]
-    sources = frames[SOURCE_PLANTS]
-    made = [
-        (frames["plants/steel"], "crude_steel"),
-        *((frames[name], frames[name]["product"]) for name in CHEMICAL_PLANTS),
-        (sources, sources["sector"].map(sectors).where(sources["co2_ktpa"].isna())),
-    ]
+    of_china = chinese_references(frames["references"])
     found: dict[str, list[str]] = {}
-    for frame, product in made:
-        plants = own_rows(frame.assign(made=product))
+    for frame in plants_with_products(frames):
+        plants = own_rows(frame)
+        if "co2_ktpa" in plants:
+            plants = plants[plants["co2_ktpa"].isna()]
         plants = plants[plants["made"].isin(shipped_means) & ~are_in_china(plants["province"])]
         for _, row in plants.drop_duplicates(["province", "made"]).iterrows():
             is_known = (row["province"], row["made"]) in known
             is_known |= bool(selected) and visible_form(row["province"]) not in selected
             if not is_known and not are_in_china([area_near(row["lat_deg"], row["lon_deg"])])[0]:
                 found.setdefault(str(row["made"]), []).append(str(row["province"]))
-    return [
-        f"streams/utilisation: the mean of China holds for {name} in "
-        f"{join_first_names([*map(shown_text, places)], _NAMED)}; add a row of the country to a table of your own"
-        for name, places in found.items()
-    ]
+    notices = []
+    for name, places in found.items():
+        what = (
+            "the mean of China" if cited[name] in of_china else f"a value that is not of this country ({cited[name]})"
+        )
+        named = join_first_names([*map(shown_text, places)], _NAMED)
+        advice = "add a row of the country to a table of your own"
+        notices.append(f"streams/utilisation: {what} holds for {name} in {named}; {advice}")
+    return notices
 
 
 def market_sectors_exist(frames: Frames) -> Iterator[Issue]:

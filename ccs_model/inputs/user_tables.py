@@ -26,6 +26,7 @@ from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import ANY, PLANTS, SITES, Column, Declared, Grid, Source, own_rows, place_of
 from ccs_model.inputs.excel_reader import workbook_grids
 from ccs_model.inputs.geography import are_in_china, area_near, countries_with_outline, is_in_country
+from ccs_model.inputs.source_checks import plants_with_products
 from ccs_model.inputs.table_checks import rows_that_repeat
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES, SOURCES
@@ -52,7 +53,7 @@ _BY_PLACE = (
     ("policy/non_fossil", "region", "province", "measure"),
 )
 # Distance outside a country within which a place still belongs to it, and number of places that a notice names.
-_MARGIN_KM, _PLACES_NAMED = 30.0, 6
+MARGIN_KM, _PLACES_NAMED = 30.0, 6
 
 
 def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str, Table], list[Issue]]:
@@ -403,9 +404,11 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
     """Give every province or grid with plants the rows of its country or of `*` where it has none; return notices.
 
     Frames are changed in place. Rows of a country need an outline of it (data/geo); the rows of a country come before
-    those of `*`. A place that is a country itself takes no rows of its neighbour.
+    those of `*`. A place that is a country itself takes no rows of its neighbour. Rows of a product apply to places
+    with a plant that makes it.
     """
     notices: list[str] = []
+    made = {pair for each in plants_with_products(frames) for pair in zip(each["province"], each["made"], strict=True)}
     for table, column, of_plants, group in _BY_PLACE:
         # The shipped path of China's power holds without copies of its rows.
         frame = frames[table] if table != "policy/non_fossil" else own_rows(frames[table])
@@ -422,8 +425,10 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
         are_countries = _are_in_country(plants[column], plants)
         kind = "grids" if column == "grid" else "provinces"
         added: list[pd.DataFrame] = []
-        for _, rows in frame.groupby(group) if group else [("", frame)]:
+        for name, rows in frame.groupby(group) if group else [("", frame)]:
             lacking = plants[~plants[column].isin(set(rows[column]))]
+            if group == "product":
+                lacking = lacking.loc[[place for place, at in lacking[column].items() if (at, name) in made]]
             for source in general:
                 of_source = rows[rows[column] == source]
                 if of_source.empty or lacking.empty:
@@ -434,8 +439,8 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
                     here = within[_are_in_country(repeat(source), within)]
                 if here.empty:
                     continue
-                added += [of_source.assign(**{column: name}) for name in here[column]]
-                names = join_first_names([shown_text(name) for name in here[column]], _PLACES_NAMED)
+                added += [of_source.assign(**{column: place}) for place in here[column]]
+                names = join_first_names([shown_text(place) for place in here[column]], _PLACES_NAMED)
                 what = f"the rows of '{source}' apply to {kind} without rows of their own"
                 notices.append(f"{place_of(of_source.iloc[0])}: {what}: {names}")
                 lacking = lacking.drop(here.index)
@@ -447,4 +452,4 @@ def with_rows_for_other_places(frames: dict[str, pd.DataFrame]) -> list[str]:
 def _are_in_country(countries: Iterable[str], places: pd.DataFrame) -> pd.Series:
     """Whether each place lies in its country."""
     rows = zip(countries, places["lat_deg"], places["lon_deg"], strict=False)
-    return pd.Series([is_in_country(*row, _MARGIN_KM) for row in rows], index=places.index, dtype=bool)
+    return pd.Series([is_in_country(*row, MARGIN_KM) for row in rows], index=places.index, dtype=bool)

@@ -15,8 +15,9 @@ from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_pe
 from ccs_model.errors import Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import PLANTS
-from ccs_model.inputs.geography import are_in_china, are_off_land
+from ccs_model.inputs.geography import are_in_china, are_off_land, country_near, is_in_country
 from ccs_model.inputs.place_checks import SEA_KM
+from ccs_model.inputs.user_tables import MARGIN_KM
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
 from ccs_model.scenario import Scenario
@@ -132,6 +133,8 @@ def _validate_prices(
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
             if at_sea := _sea_hint(inputs, key, str(name)):
                 hint = at_sea
+            elif not near:
+                hint = _outside_hint(inputs, table, key, str(name), str(fuel) if needs is burns else "") or hint
             row = f"row of {fuel}" if needs is burns else "row"
             where = (_cell_of(inputs, key, str(name)) if near else "") or table
             of_table = f" in {table}" if where != table else ""
@@ -148,6 +151,24 @@ def _sea_hint(inputs: Inputs, column: str, name: str) -> str:
                 lat, lon = rows.at[row, "lat_deg"], rows.at[row, "lon_deg"]
                 where = f"{rows.at[row, 'plant']} at {lat:g}, {lon:g} ({inputs.place(table, row, 'lat_deg')})"
                 return f"{where} lies in no country, so that no country's rows apply to it: is its place right?"
+    return ""
+
+
+def _outside_hint(inputs: Inputs, table: str, column: str, name: str, fuel: str) -> str:
+    """Hint on a plant of the user outside the outline of the country near it, which has rows; empty without one."""
+    priced = inputs[table.removesuffix(".csv")]
+    countries = set(priced[column] if not fuel else priced.loc[priced["fuel"] == fuel, column])
+    for plants in PLANTS:
+        for row in np.flatnonzero(inputs[plants][column] == name).tolist():
+            lat, lon = inputs[plants].loc[inputs[plants].index[row], ["lat_deg", "lon_deg"]].astype(float)
+            near = country_near(lat, lon)
+            if near in countries and inputs.is_own(plants, row) and not is_in_country(near, lat, lon, MARGIN_KM):
+                plant, place = inputs[plants]["plant"].iloc[row], inputs.place(plants, row, "lat_deg")
+                return (
+                    f"{plant} at {lat:g}, {lon:g} ({place}) lies outside the outline of {near}, which lacks small "
+                    f"islands, so that the rows of {near} do not apply: add rows of '{name}' to {table} in the folder "
+                    "that the scenario's `data:` names"
+                )
     return ""
 
 

@@ -14,6 +14,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS
 from ccs_model.inputs.geography import are_in_area, are_in_country, country_near
 from ccs_model.inputs.place_checks import PROVINCE_MARGIN_KM
+from ccs_model.problem.chinese_values import notices_of_chinese_values
 from ccs_model.problem.link_costs import Terrain
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.scenario_names import named_place, place_of
@@ -47,6 +48,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_links(problem),
         *_terrain(problem),
         *notices_of_sea_crossings(problem),
+        *notices_of_chinese_values(problem),
         *plant_notices(problem),
         *(f"futures: {text}" for text in unused_changes(problem.scenario, changes)),
     )

@@ -20,7 +20,9 @@ from ccs_model.inputs.load import load_tables
 from ccs_model.inputs.source_checks import correlation_matrix
 from ccs_model.inputs.user_tables import with_rows_for_other_places
 from ccs_model.paths import data_folder
+from ccs_model.plan.plan_json import without_folder
 from ccs_model.problem import build_problem
+from ccs_model.report.language import chinese_text
 from ccs_model.scenario.sections import OwnTables
 
 PLANTS = """\
@@ -96,13 +98,13 @@ def test_rows_of_a_place_take_precedence_over_those_of_its_country_and_the_wildc
 def test_place_near_a_border_takes_no_rows_of_the_neighbouring_country():
     # Point Edward in Canada lies on the border with the United States; East Chicago lies in Indiana.
     places = pd.DataFrame({"lat_deg": [42.99, 41.65], "lon_deg": [-82.41, -87.45]})
-    plants = places.assign(province=["Canada", "Indiana"], grid=["Canada", "Indiana"])
+    plants = places.assign(province=["Canada", "Indiana"], grid=["Canada", "Indiana"], product="", sector="")
     prices = {
         "prices/power": pd.DataFrame({"grid": ["United States", "*"], "price": [1.0, 2.0]}),
         "prices/fuels": pd.DataFrame({"province": ["United States", "*"], "fuel": "coal", "price": [1.0, 2.0]}),
         "prices/grid_factors": pd.DataFrame({"province": ["United States", "*"], "price": [1.0, 2.0]}),
         "streams/utilisation": pd.DataFrame(
-            {"province": ["United States", "*"], "product": "urea", "price": [1.0, 2.0]}
+            {"province": ["United States", "*"], "product": "crude_steel", "price": [1.0, 2.0]}
         ),
         "technologies/location_factors": pd.DataFrame({"province": ["United States", "*"], "price": [1.0, 2.0]}),
         "policy/non_fossil": pd.DataFrame({"region": ["United States", "*"], "measure": "target", "price": [1.0, 2.0]}),
@@ -110,7 +112,9 @@ def test_place_near_a_border_takes_no_rows_of_the_neighbouring_country():
     for frame in prices.values():
         frame["source"] = [SimpleNamespace(at=lambda line, _: f"table.csv:{line}", is_own=True)] * len(frame)
         frame["line"] = 2
+    sectors = pd.DataFrame({"sector": ["cement"], "product": ["clinker"]})
     frames = {**dict.fromkeys(PLANT_TABLES, plants.iloc[:0]), "plants/steel": plants, **prices}
+    frames["streams/source_sectors"] = sectors
     with_rows_for_other_places(frames)
     for table, frame in prices.items():
         column = frame.columns[0]
@@ -248,6 +252,22 @@ def test_means_of_china_are_noticed_only_for_the_provinces_of_the_scenario(read,
         assert bool(found) == bool(expected)
 
 
+KILN = "plant,name,province,grid,lat_deg,lon_deg,status,sector,capacity_ktpa\n"
+
+
+def test_mean_that_is_not_of_china_is_noticed_with_its_reference_and_without_rows_of_other_products(read):
+    kiln = KILN + "K,Durgapur,Odisha,Odisha,23.5,87.3,operating,cement,2000\n"
+    _, inputs = read(plants=kiln, **{"streams/utilisation": TABLES["streams/utilisation"].replace("*", "India")})
+    found = [each for each in inputs.notices if "utilisation" in each]
+    assert found == [
+        "streams/utilisation: a value that is not of this country (NETL-2022) holds for clinker in Odisha; add a row "
+        "of the country to a table of your own"
+    ]
+    assert chinese_text(found[0]) and chinese_text(without_folder(found[0]))
+    # The row of steel in India applies to no place without a steel works.
+    assert "Odisha" not in set(inputs["streams/utilisation"]["province"])
+
+
 def test_point_that_may_separate_thousands_is_noticed(read):
     rows = PLANTS.replace(",", ";").replace("4400;4400;4300", "4.400;4.400;4.300")
     _, inputs = read(plants=rows)
@@ -264,6 +284,17 @@ def test_plant_at_sea_without_prices_is_reported(read):
     scenario, inputs = read(**{**TURKEY, "plants": plants, "storage/sites": sites})
     with pytest.raises(InputError, match=r"A at 42.1, 31.4 \(plants.csv:2:lat_deg\) lies in no country"):
         build_problem(scenario, inputs)
+
+
+def test_island_outside_the_outline_of_its_country_is_reported_with_the_reason(read):
+    # Heligoland lies 51 km from the outline of Germany, which leaves small islands out.
+    plants = TURKEY["plants"].replace("Zonguldak,Zonguldak,41.26,31.42", "Heligoland,Heligoland,54.18,7.89")
+    tables = {name: text.replace("Türkiye", "Germany") for name, text in TURKEY.items()}
+    sites = tables["storage/sites"].replace("38.7,33.4", "54.4,8.5")
+    scenario, inputs = read(**{**tables, "plants": plants, "storage/sites": sites})
+    with pytest.raises(InputError, match=r"A at 54.18, 7.89 \(plants.csv:2:lat_deg\) lies outside") as caught:
+        build_problem(scenario, inputs)
+    assert "the rows of Germany do not apply: add rows of 'Heligoland' to prices/fuels.csv" in str(caught.value)
 
 
 CORRELATION = "input,other_input,rank_correlation_share\n"
