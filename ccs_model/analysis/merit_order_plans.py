@@ -24,7 +24,7 @@ from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.sweep_search import GrowAtLimits
 from ccs_model.model.names import BUILD
-from ccs_model.plan.merit_order import macc_table
+from ccs_model.plan.merit_order import macc_parts, macc_table
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.growth_network import growth_network_of
@@ -133,20 +133,32 @@ def compare_with_plan(
     }
 
 
+NO_RETROFITS = pd.DataFrame(columns=["plant", "stream"])
+
+
+def budget_amounts_mn(problem: Problem, table: pd.DataFrame) -> Floats:
+    """Return what each row of the merit order takes of the budget: capital, or all costs of a static year, million."""
+    if not problem.is_static:
+        return table["capex_mn"].to_numpy(float)
+    yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
+    # The annual capital of the model is without the cost of construction time (TASC).
+    parts = macc_parts(problem, NO_RETROFITS)
+    more = problem.capture_charge(parts) - problem.recovery(parts["life_yr"])
+    return np.asarray(yearly_mn.to_numpy(float) - parts["capture_capex_mn"].to_numpy(float) * more)
+
+
 def merit_order_plans(
     problem: Problem, search: NormalisedModel, row: int, options: SolverOptions, unused: Ints, budgets: Sequence[float]
 ) -> RankedList | None:
     """The merit order with its plan at each budget in million, ascending; None if nothing can be ranked."""
     matrix, sign = search.matrix, search.matrix.sign
-    table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
+    table = macc_table(problem, NO_RETROFITS)
     if table.empty:
         return None
     columns = matrix.columns_of(BUILD)
     routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
     streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
-    # The budget of a static year is money per year, and covers all yearly costs.
-    yearly_mn = table["avoidance_cost_at_full_load_per_t"] * table["avoided_at_full_load_ktpa"] / 1000.0
-    amounts = (yearly_mn if problem.is_static else table["capex_mn"]).to_numpy(float)
+    amounts = budget_amounts_mn(problem, table)
     takes: dict[float, MeritOrderSelection] = {}
     start, best = None, None
     for budget in budgets:

@@ -197,7 +197,23 @@ def capture_capex(draft: Draft, factor: float, technology: str = "") -> None:
         by: float | Floats = factor
         if technology:
             by = np.where((table.table["technology"] == technology).to_numpy(bool), factor, 1.0)
-        table.scale(("capture_capex_mn", "capex_per_tpa", "fixed_om_mn_pa"), by)
+        table.scale(("capture_capex_mn", "capex_per_tpa"), by)
+        _scale_fixed_om(table, by)
+
+
+def capture_om(draft: Draft, factor: float) -> None:
+    """O&M of capture units; what a measure saves is no O&M."""
+    for name in ("routes", "options"):
+        table = draft.tables[name]
+        table.scale(("variable_om_per_t",), factor)
+        _scale_fixed_om(table, factor)
+    draft.scale_costs(("capture_variable_om",), factor)
+
+
+def _scale_fixed_om(table: Columns, factor: float | Floats) -> None:
+    """Multiply fixed O&M before the saving of a measure, which stays."""
+    saving = table["saving_mn_pa"]
+    table.changed["fixed_om_mn_pa"] = (table["fixed_om_mn_pa"] + saving) * factor - saving
 
 
 def capture_heat(draft: Draft, factor: float) -> None:
@@ -249,12 +265,11 @@ def utilisation(draft: Draft, factor: float) -> None:
     draft.others["delivered_share"] = min(draft.delivered_share * factor, 1.0)
 
 
-_CAPTURE_OM = ("fixed_om_mn_pa", "variable_om_per_t")
 # The order matters: utilisation multiplies the delivered share. Prices of power and the intensity of the grid count for
 # capture and for pumps; storage cost is that of sites and wells, and of the steps of a supply curve.
 UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "capture_capex": capture_capex,
-    "capture_om": ScalingChange({"routes": _CAPTURE_OM, "options": _CAPTURE_OM}, costs=("capture_variable_om",)),
+    "capture_om": capture_om,
     "power_price": ScalingChange(
         {"power_per_kwh": ("power_per_kwh",)}, costs=("capture_power", "pipe_power"), arrays=("line_power_per_t",)
     ),

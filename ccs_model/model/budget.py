@@ -96,7 +96,7 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
-    plants = problem.axes.get(CREDITED, ())
+    plants = problem.axes.get(CREDITED, pd.Index([]))
     of_plant = problem.routes["plant"].to_numpy(object)
     direct = 1.0 - problem.fuel_co2_t_per_t
 
@@ -111,13 +111,12 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         cut = total.terms(amounts, routes=here)
         return linear_sum([(1.0, m.credited_ktpa[plant, year]), *scale_terms(cut, -1.0)]) <= 0
 
-    share = problem.accounts.surplus_band_share or 0.0
-    emitted = problem.plants.set_index("plant")["baseline_ktpa"]
+    limit = problem.credit_limit_ktpa if len(plants) else np.empty((0, 0))
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
     def credit_within_the_band(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """credited ≤ share of the band × baseline of the plant"""
-        return m.credited_ktpa[plant, year] <= share * float(emitted[plant])
+        """credited ≤ share of the band × baseline of the plant × largest share of the period's years with capture"""
+        return m.credited_ktpa[plant, year] <= limit[plants.get_loc(plant), problem.years.index(year)]
 
 
 def _add_capped_payments(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:

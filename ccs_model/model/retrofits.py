@@ -100,10 +100,12 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     of_waste = _heat_from_waste(problem)
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)
-    for unit, route, year, ktpa, built in captured_at_full_load(m, problem):
+    largest_share: dict[tuple[str, int], float] = {}
+    for unit, route, year, ktpa, share, built in captured_at_full_load(m, problem):
         if unit in of_waste:
             full[unit, year].append((ktpa, built))
-        room[unit, year].append((-(1.0 - least_share[route]) * ktpa, built))
+            largest_share[unit, year] = max(share, largest_share.get((unit, year), 0.0))
+        room[unit, year].append((-(1.0 - least_share[route]) * ktpa * share, built))
     m.working = pyo.Set(initialize=list(room), dimen=2, ordered=True)
     m.curtailed_ktpa = pyo.Var(m.working, domain=pyo.NonNegativeReals)
 
@@ -116,11 +118,14 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     for (unit, year), terms in full.items():
         plant, heat = of_waste[unit]
         using[plant, year] += [(heat * amount, built) for amount, built in terms]
-        using[plant, year].append((-heat, m.curtailed_ktpa[unit, year]))
+        using[plant, year].append((-heat / largest_share[unit, year], m.curtailed_ktpa[unit, year]))
 
     @m.Constraint(sorted(using))
     def waste_heat_within_plant(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """Σ units of the plant on waste heat: heat per t × captured ≤ waste heat of the plant"""
+        """Σ units of the plant on waste heat: heat per t × captured in a year of operation ≤ waste heat of the plant
+
+        Curtailment of a period is spread over the years of operation of the option that works longest in it.
+        """
         return linear_sum(using[plant, year]) <= problem.waste_heat_tj_pa.get(plant, 0.0)
 
     # Constraints keep a reference to their rule and its closure: without this, a fifth of a large model's memory.
@@ -131,8 +136,8 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
 def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
     """Add what every unit captures as an expression, for models that a caller extends."""
     full: dict[tuple[str, int], Terms] = defaultdict(list)
-    for unit, _, year, ktpa, built in captured_at_full_load(m, problem):
-        full[unit, year].append((ktpa, built))
+    for unit, _, year, ktpa, share, built in captured_at_full_load(m, problem):
+        full[unit, year].append((ktpa * share, built))
 
     @m.Expression(m.working)
     def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
@@ -142,8 +147,13 @@ def add_captured(m: pyo.ConcreteModel, problem: Problem) -> None:
     full.clear()
 
 
-def captured_at_full_load(m: pyo.ConcreteModel, problem: Problem) -> Iterator[tuple[str, str, int, float, object]]:
-    """Yield unit, option, year, delivered flow at full load and build variable of every option that captures."""
+def captured_at_full_load(
+    m: pyo.ConcreteModel, problem: Problem
+) -> Iterator[tuple[str, str, int, float, float, object]]:
+    """Yield unit, option, year, delivered flow at full load, share of the period's years and build variable.
+
+    Of every option that captures; the flow is that of a year of operation.
+    """
     routes = problem.routes
     unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
     most = dict(zip(routes["route"], problem.delivered_ktpa.tolist(), strict=True))
@@ -151,7 +161,7 @@ def captured_at_full_load(m: pyo.ConcreteModel, problem: Problem) -> Iterator[tu
     for (route, year), pairs in m.running_terms.items():
         if route not in without_capture:
             for share, built in pairs:
-                yield unit_of[route], route, year, most[route] * share, built
+                yield unit_of[route], route, year, most[route], share, built
 
 
 def _heat_from_waste(problem: Problem) -> dict[str, tuple[str, float]]:

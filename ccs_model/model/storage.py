@@ -52,9 +52,15 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
         bounds=lambda m, site, year: (0, most_wells[site] if may_open(site, year) else 0),
     )
     m.injected_ktpa = pyo.Var(stores["store"].tolist(), years, domain=pyo.NonNegativeReals)
-    pays = {site: sites.at[site, "eor_max_ktpa"] for site in here if sites.at[site, "eor_revenue_per_t"] > 0}
+    pays = {site: float(sites.at[site, "eor_max_ktpa"]) for site in here if sites.at[site, "eor_revenue_per_t"] > 0}
+    # A field buys no more in a year of operation; the bound is that of the mean over the period.
+    share = problem.largest_running_share[problem.captures].max(axis=0, initial=0.0)
+    operating = dict(zip(years, share.tolist(), strict=True))
     m.paid_for_oil_ktpa = pyo.Var(
-        list(pays), years, domain=pyo.NonNegativeReals, bounds=lambda m, site, year: (0, _finite_or_none(pays[site]))
+        list(pays),
+        years,
+        domain=pyo.NonNegativeReals,
+        bounds=lambda m, site, year: (0, _finite_or_none(pays[site] * operating[year]) if operating[year] else 0),
     )
     if problem.obligation_yr > 0:
         m.obligation_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)

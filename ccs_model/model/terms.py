@@ -148,17 +148,21 @@ def capex_mn(problem: Problem) -> dict[str, Floats]:
 def salvage_mn(problem: Problem) -> dict[str, Floats]:
     """Return the salvage value per unit of each asset variable, [id, start], million, discounted to the first year.
 
-    Capture units end with their plant; pipes, sites and wells have lives of their own, own and shared ones alike.
+    Capture units, own pipes and own sites end with their plant; shared pipes, sites and wells have lives of their own.
     """
     routes = problem.routes
 
-    def salvage_value(life_yr: pd.Series | Floats, *amounts: pd.Series | Floats) -> Floats:
-        return np.asarray(sum(amounts), dtype=float)[:, None] * problem.salvage_of(life_yr)
+    def salvage_value(life_yr: pd.Series | Floats, capex: Floats) -> Floats:
+        return capex[:, None] * problem.salvage_of(life_yr)
+
+    def own_value(life: str, *columns: str) -> Floats:
+        capex = routes[list(columns)].sum(axis=1).to_numpy(float)
+        return capex[:, None] * problem.own_asset_salvage(routes[life])
 
     found = {
         BUILD: routes["capture_capex_mn"].to_numpy(float)[:, None] * problem.salvage_share
-        + salvage_value(routes["pipe_life_yr"], routes["pipe_capex_mn"])
-        + salvage_value(routes["storage_life_yr"], routes["site_capex_mn"], routes["well_capex_mn"])
+        + own_value("pipe_life_yr", "pipe_capex_mn")
+        + own_value("storage_life_yr", "site_capex_mn", "well_capex_mn")
     }
     if problem.network is not None:
         capex, sites = capex_mn(problem), problem.sites["life_yr"]

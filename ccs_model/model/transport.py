@@ -142,8 +142,8 @@ def captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str,
     """CO₂ that each node's plants supply in each year, as terms of build and curtailed."""
     node_of = nodes_of_units(problem)
     sent: dict[tuple[str, int], Terms] = defaultdict(list)
-    for unit, _, year, ktpa, built in captured_at_full_load(m, problem):
-        sent[node_of[unit], year].append((ktpa, built))
+    for unit, _, year, ktpa, share, built in captured_at_full_load(m, problem):
+        sent[node_of[unit], year].append((ktpa * share, built))
     for unit, year in m.working:
         sent[node_of[unit], year].append((-1.0, m.curtailed_ktpa[unit, year]))
     return sent

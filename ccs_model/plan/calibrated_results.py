@@ -162,9 +162,24 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
             "avoided_ktpa": avoided * float(totals["avoided_ktpa"] or 0.0),
             "abatement_share": avoided * float(totals["abatement_share"] or 0.0),
             "capex_mn": capex,
-            "is_within_budget": capex <= plan.problem.budget_mn * (1 + 1e-9),
+            "is_within_budget": _spent_mn(plan, draws["kappa"].to_numpy(float)) <= plan.problem.budget_mn * (1 + 1e-9),
         }
     )
+
+
+_CAPITAL = ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn")
+
+
+def _spent_mn(plan: Plan, kappa: Floats) -> Floats:
+    """Return [draw] what counts towards the budget with capital times kappa; a static budget limits all yearly costs.
+
+    Grants fall with the capital and never exceed those of the plan.
+    """
+    if plan.problem.is_static:
+        capital = sum(plan.cost_terms.get(name, 0.0) for name in _CAPITAL)
+        return np.asarray(sum(plan.cost_terms.values()) + (kappa - 1.0) * capital)
+    granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum()) if len(plan.funds) else 0.0
+    return kappa * float(plan.totals["capex_mn"] or 0.0) - np.minimum(kappa, 1.0) * granted
 
 
 def _scale_by_class(plan: Plan, ratio: Floats, name: str) -> Floats:

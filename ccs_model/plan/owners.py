@@ -416,9 +416,9 @@ def _own_assets(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
         (TRANSPORT, "pipe_life_yr", routes["pipe_capex_mn"]),
         (STORAGE, "storage_life_yr", storage),
     ):
-        lives = routes[column].to_numpy(float)
-        for life in sorted(set(lives[build.sum(axis=1) > 0].tolist())):
-            amount = (capex.to_numpy(float) * (lives == life))[:, None] * build
+        lives = problem.own_asset_lives(routes[column])
+        for life in sorted(set(lives[build > 0].tolist())):
+            amount = capex.to_numpy(float)[:, None] * (lives == life) * build
             yield kind, life, np.clip(life - used, 0.0, life), owners.split(BUILD, amount)
 
 

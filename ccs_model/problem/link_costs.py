@@ -288,7 +288,7 @@ def _existing_lines(links: pd.DataFrame, pipes: PipeCosts) -> pd.DataFrame:
     """Existing pipes with their free capacity, operated like new ones of this capacity."""
     there = links[links["existing_ktpa"] > 0]
     like = pipes.sizes.iloc[pipes.size_at(there["existing_ktpa"])]
-    om = pipes.existing_om_mn(there["existing_ktpa"], there["length_km"])
+    om = pipes.existing_om_mn(there["existing_ktpa"], there["length_km"], there["cost_factor"])
     kwh = like["kwh_per_t_km"].to_numpy(float) * there["length_km"]
     life_yr = like["life_yr"].to_numpy(float)
     return _free_lines(there, "existing", om_mn_per_ktpa=om, kwh_per_t=kwh, haul_per_t=0.0, life_yr=life_yr)

@@ -121,9 +121,10 @@ def with_measure_costs(options: pd.DataFrame, measures: pd.DataFrame) -> pd.Data
     if not at.any():
         return options
     rows = measures.set_index("measure").loc[options.loc[at, "measure"]].set_axis(options.index[at])
-    capex, yearly = _money(rows, options.loc[at, "reduced_ktpa"])
+    capex, yearly, saving = _money(rows, options.loc[at, "reduced_ktpa"])
     options.loc[at, "capture_capex_mn"] += capex
     options.loc[at, "fixed_om_mn_pa"] += yearly
+    options.loc[at, "saving_mn_pa"] = saving
     options.loc[at, "life_yr"] = options.loc[at, "life_yr"].clip(upper=rows["life_yr"])
     for name in _LIFE:
         options.loc[at, name] = options.loc[at, name].clip(lower=rows[name])
@@ -136,7 +137,7 @@ def measures_alone(streams: pd.DataFrame, measures: pd.DataFrame, columns: pd.In
     if shrunk.empty:
         return pd.DataFrame(columns=columns)
     rows = measures.set_index("measure").loc[shrunk["measure"]].set_axis(shrunk.index)
-    capex, yearly = _money(rows, shrunk["reduced_ktpa"])
+    capex, yearly, saving = _money(rows, shrunk["reduced_ktpa"])
     alone = shrunk.assign(
         option=shrunk["plant"] + "/" + shrunk["stream"] + "/" + shrunk["measure"] + "/full",
         technology=shrunk["measure"],
@@ -149,6 +150,7 @@ def measures_alone(streams: pd.DataFrame, measures: pd.DataFrame, columns: pd.In
         is_extrapolated=False,
         capture_capex_mn=capex,
         fixed_om_mn_pa=yearly,
+        saving_mn_pa=saving,
         fixed_om_share=rows["fixed_om_share"],
         life_yr=rows["life_yr"],
         **{name: rows[name] for name in _LIFE},
@@ -157,10 +159,10 @@ def measures_alone(streams: pd.DataFrame, measures: pd.DataFrame, columns: pd.In
     return alone[list(columns)]
 
 
-def _money(rows: pd.DataFrame, reduced_ktpa: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Capital and yearly money, million: kt/y × money per t/y."""
-    capex = rows["capex_per_tpa"] * reduced_ktpa / 1000.0
-    return capex, capex * rows["fixed_om_share"] - rows["saving_per_t"] * reduced_ktpa / 1000.0
+def _money(rows: pd.DataFrame, reduced_ktpa: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Capital, fixed O&M less saving, and saving a year, million: kt/y × money per t/y."""
+    capex, saving = (rows[name] * reduced_ktpa / 1000.0 for name in ("capex_per_tpa", "saving_per_t"))
+    return capex, capex * rows["fixed_om_share"] - saving, saving
 
 
 def options_of(
@@ -203,6 +205,7 @@ def options_of(
     options["capture_capex_mn"] = options["capex_per_tpa"] * options["nameplate_ktpa"] / 1000.0
     options["fixed_om_share"] = rows["fixed_om_share"]
     options["fixed_om_mn_pa"] = options["capture_capex_mn"] * rows["fixed_om_share"]
+    options["saving_mn_pa"] = 0.0
     options["variable_om_per_t"] = level.column(rows, "variable_om_per_t")
     options["given_co2_t_per_t"] = 0.0
     options = with_measure_costs(options, measures)
@@ -237,7 +240,10 @@ def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     table = inputs["technologies/technologies"]
     requested = table["technology"].isin(scenario.capture.technologies)
     ready = table["readiness_level"] >= scenario.capture.readiness_min
-    return vintages(table[requested & ready], scenario.starts)
+    offered = table[requested & ready]
+    if scenario.is_static:  # a representative year offers every technology, one of later years at the cost of its first
+        offered = offered.assign(first_year=offered["first_year"].clip(upper=scenario.starts[0]))
+    return vintages(offered, scenario.starts)
 
 
 def _drop_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
@@ -312,6 +318,7 @@ def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) 
             "capture_capex_mn": capex,
             "fixed_om_share": np.nan,
             "fixed_om_mn_pa": om,
+            "saving_mn_pa": 0.0,
             "variable_om_per_t": per_t,
             "given_co2_t_per_t": 1.0 - table["avoided_per_captured_share"].fillna(1.0),
         }

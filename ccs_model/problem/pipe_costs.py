@@ -125,11 +125,14 @@ class PipeCosts:
         at = np.searchsorted(ends, np.asarray(flow_ktpa, dtype=float) * (1 - 1e-12))
         return np.minimum(at, len(ends) - 1).astype(np.int64)
 
-    def existing_om_mn(self, capacity_ktpa: pd.Series, length_km: pd.Series) -> pd.Series:
-        """Return fixed O&M per kt/y of existing pipes, operated like new ones of their capacity."""
+    def existing_om_mn(self, capacity_ktpa: pd.Series, length_km: pd.Series, cost_factor: pd.Series) -> pd.Series:
+        """Return fixed O&M per kt/y of existing pipes, operated like new ones of their capacity.
+
+        `cost_factor` scales O&M that is a share of capital, as for a new pipe.
+        """
         if self.law is None:
             return self.sizes["om_mn_per_km_per_ktpa"].to_numpy(float)[self.size_at(capacity_ktpa)] * length_km
-        capex = _law_capex_mn(self.law, capacity_ktpa) * length_km**self.length_exponent
+        capex = _law_capex_mn(self.law, capacity_ktpa) * length_km**self.length_exponent * cost_factor
         return capex * float(self.law["fixed_om_share"]) / capacity_ktpa
 
 

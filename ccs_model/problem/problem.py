@@ -197,6 +197,18 @@ class Problem:
         """[route, start] salvage value per capex of a capture unit, discounted to the first year."""
         return self._salvage(self.unit_life_yr, self.unit_used_yr)
 
+    def own_asset_lives(self, life_yr: npt.ArrayLike) -> Floats:
+        """Return [route, start] lives of own pipes or sites, which end when the plant closes."""
+        closing = self.routes["closing_year"].to_numpy(float)[:, None] * (np.nan if self.is_static else 1.0)
+        left = np.maximum(closing - self.periods["year"].to_numpy(float), 1.0)
+        return np.fmin(np.asarray(life_yr, dtype=float)[:, None], left)
+
+    def own_asset_salvage(self, life_yr: npt.ArrayLike) -> Floats:
+        """Return [route, start] salvage value per capex of own pipes or sites, discounted to the first year."""
+        lives = self.own_asset_lives(life_yr)
+        used = self.horizon_end - self.periods["year"].to_numpy(float)
+        return self._salvage(lives, np.broadcast_to(used, lives.shape))
+
     def _salvage(self, life_yr: Floats, used_yr: Floats) -> Floats:
         if self.is_static:
             return np.zeros(life_yr.shape)
@@ -316,6 +328,23 @@ class Problem:
         if self.accounts.is_capped:
             axes["paid_mn"] = pd.Index(["all"])
         return MappingProxyType(axes)
+
+    @cached_property
+    def largest_running_share(self) -> Floats:
+        """[route, year] largest share of the period's years in which an option works, over all starts."""
+        return self.running_share.max(axis=1)
+
+    @property
+    def credit_limit_ktpa(self) -> Floats:
+        """[plant, year] most tonnes sold on the carbon market within the surplus band, along `axes["credited_ktpa"]`.
+
+        The limit of a year of operation, as a yearly mean over the period.
+        """
+        emitted = self.plants.set_index("plant")["baseline_ktpa"]
+        share = pd.DataFrame(self.largest_running_share).groupby(self.routes["plant"].to_numpy(object)).max()
+        plants = self.axes["credited_ktpa"]
+        band = (self.accounts.surplus_band_share or 0.0) * emitted.loc[plants].to_numpy(float)
+        return np.asarray(band[:, None] * share.loc[plants].to_numpy(float))
 
     @cached_property
     def stores_at(self) -> Mapping[str, list[str]]:

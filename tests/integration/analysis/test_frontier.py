@@ -11,15 +11,17 @@ import pytest
 from ccs_model.analysis import budget_points
 from ccs_model.analysis.budget_points import BudgetPoint
 from ccs_model.analysis.frontier import _fill_bounds, frontier
-from ccs_model.analysis.merit_order_plans import merit_order_plans
+from ccs_model.analysis.merit_order_plans import NO_RETROFITS, budget_amounts_mn, merit_order_plans
 from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, solver_options
 from ccs_model.errors import InputError
 from ccs_model.mip import Highs, Outcome
 from ccs_model.mip.budget_sweep import with_limit
 from ccs_model.mip.clock import effort
 from ccs_model.model.build_model import build_model
-from ccs_model.model.names import BUILD
+from ccs_model.model.names import BUILD, CAPTURED
 from ccs_model.model.standard_form import matrix_of
+from ccs_model.model.terms import cost_terms, sum_terms
+from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import BREAK_COLUMNS
 from ccs_model.report.export.formats import frontier_dict
 from ccs_model.runs.run_writer import run_files
@@ -316,3 +318,16 @@ def test_a_point_without_a_bound_gets_the_bound_of_the_lp_relaxation() -> None:
     found = [(each.outcome.bound, each.all_links_bound) for each in _fill_bounds(points, breaks)]
     # 15 million lies between the breakpoints at 0 and 20 million; beyond the last one the bound is unknown.
     assert found == [(6.0, 6.0), (6.0, 6.0), (np.inf, np.inf)]
+
+
+def test_merit_order_of_a_static_year_takes_from_the_budget_what_the_model_counts(problem_of):
+    problem = problem_of({"years": "static", "transport.shared_trunklines": False, "budget.total_mn": 1_000})
+    table = macc_table(problem, NO_RETROFITS)
+    coefficients = sum_terms(cost_terms(problem))
+    yearly = coefficients[BUILD][:, 0] + coefficients[CAPTURED][:, 0] * problem.delivered_ktpa
+    routes = problem.routes
+    assert (routes["tasc_factor"] > 1).any()
+    for row, amount in zip(table.to_dict("records"), budget_amounts_mn(problem, table), strict=True):
+        same = routes["technology"].eq(row["technology"]) & routes["plant"].eq(row["plant"])
+        same &= routes["stream"].eq(row["stream"])
+        assert np.isclose(yearly[same.to_numpy()], amount, rtol=1e-9).any()

@@ -51,9 +51,9 @@ def test_explain_shows_the_cost_chain_at_full_load(closing: Plan) -> None:
     assert (found["load_share"], found["captured_ktpa"], found["basis"]) == (1.0, 1000.0, "full load")
     assert found["end_year"] == "2035" and found["product_cost_per_t"] is None
     assert found["avoided_t_per_t"] == pytest.approx(0.8)
-    # 50 million at 8 % over 20 years for 1000 kt/y, and 20 per t.
-    assert found["capital_per_t"] == pytest.approx(50 * 0.1018522, abs=1e-5)
-    assert found["capture_cost_per_t"] == pytest.approx(20 + 50 * 0.1018522, abs=1e-5)
+    # 50 million at 8 % over the 10 years until A closes for 1000 kt/y, and 20 per t.
+    assert found["capital_per_t"] == pytest.approx(50 * 0.1490295, abs=1e-5)
+    assert found["capture_cost_per_t"] == pytest.approx(20 + 50 * 0.1490295, abs=1e-5)
     assert found["avoidance_cost_per_t"] == pytest.approx(row["avoidance_cost_at_full_load_per_t"])
     total = found["capture_cost_per_t"] + found["transport_per_t"] + found["storage_per_t"]
     assert total / 0.8 == pytest.approx(found["avoidance_cost_per_t"])
@@ -62,7 +62,7 @@ def test_explain_shows_the_cost_chain_at_full_load(closing: Plan) -> None:
 def test_the_summary_reports_the_end_year_and_the_remaining_costs_of_the_closed_plant(closing: Plan) -> None:
     row = closing.retrofits.set_index("plant").loc["A"]
     # In the last period A still pays for its pipe and its part of the site, but not for capture.
-    capture_mn_pa = 20.0 + 50.0 * 0.1018522
+    capture_mn_pa = 20.0 + 50.0 * 0.1490295
     assert row["cost_mn_pa"] == pytest.approx(row["cost_at_full_load_mn_pa"] - capture_mn_pa, abs=1e-4)
     assert row["cost_mn_pa"] > 0
     text = " ".join(summary_text(json.loads(plan_text(closing)), 200).split())

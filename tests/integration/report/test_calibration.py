@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 
 import ccs_model as ccs
@@ -78,6 +81,13 @@ def test_ensemble_evaluates_the_plan_over_the_draws_of_the_fit(calibrated: Plan)
     nameplate = float(totals["captured_ktpa"] or 0.0) / calibrated.problem.delivered_share
     assert table["captured_ktpa"].to_numpy() == pytest.approx(table["delivered_share"].to_numpy() * nameplate)
     assert table["capex_mn"].to_numpy() == pytest.approx(table["kappa"].to_numpy() * float(totals["capex_mn"] or 0.0))
+    within = table["capex_mn"] <= calibrated.problem.budget_mn * (1 + 1e-9)
+    assert table["is_within_budget"].tolist() == within.tolist()
+    # Grants that pay half of the planned capital count as budget that is not spent, at most.
+    half = pd.DataFrame({"kind": ["grant"], "spend_mn": [0.5 * float(totals["capex_mn"] or 0.0)]})
+    spent = table["capex_mn"] - np.minimum(table["kappa"], 1.0) * half["spend_mn"].iloc[0]
+    with_grants = ensemble_table(dataclasses.replace(calibrated, funds=half))
+    assert with_grants["is_within_budget"].tolist() == (spent <= calibrated.problem.budget_mn * (1 + 1e-9)).tolist()
     bands = calibrated.to_dict()["calibration"]["ensemble"]
     assert bands["abatement_share"]["p10"] < float(totals["abatement_share"] or 0.0) < bands["abatement_share"]["p90"]
     # The draws are those of the fit and do not depend on the plan.

@@ -61,7 +61,7 @@ def test_pipes_have_no_haulage_cost_and_trucks_no_annual_om(hand_problem: MakePr
 
 def test_existing_pipe_has_the_om_cost_of_a_new_one(inputs: Inputs, small: Callable[..., Scenario]) -> None:
     pipes = pipe_costs_of(small({"transport.pipe_costs": "as_built"}), inputs, PriceLevel.of("CNY", 2023, inputs))
-    om = pipes.existing_om_mn(pd.Series([1_700.0, 500.0]), pd.Series([109.0, 20.0]))
-    capex_mn = [5.33 * 1.7**0.3 * 109**0.94, 5.33 * 0.5**0.3 * 20**0.94]
+    om = pipes.existing_om_mn(pd.Series([1_700.0, 500.0]), pd.Series([109.0, 20.0]), pd.Series([1.0, 3.0]))
+    capex_mn = [5.33 * 1.7**0.3 * 109**0.94, 3.0 * 5.33 * 0.5**0.3 * 20**0.94]
     assert om.tolist() == pytest.approx([0.025 * capex_mn[0] / 1_700, 0.025 * capex_mn[1] / 500])
     assert np.isfinite(om).all()

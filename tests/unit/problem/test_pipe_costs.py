@@ -186,7 +186,7 @@ def test_flow_has_the_smallest_size_with_enough_capacity(classes: PipeCosts, pip
 
 
 def test_existing_pipe_has_the_om_cost_of_its_size_class(classes: PipeCosts) -> None:
-    om = classes.existing_om_mn(pd.Series([100.0, 900.0]), pd.Series([10.0, 50.0]))
+    om = classes.existing_om_mn(pd.Series([100.0, 900.0]), pd.Series([10.0, 50.0]), pd.Series([1.0, 3.0]))
     assert om.tolist() == pytest.approx([20e-6 / TPH * 10, 20e-6 / TPH * 50], rel=1e-12)
 
 

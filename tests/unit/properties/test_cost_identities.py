@@ -67,7 +67,8 @@ def test_closing_plant_pays_only_for_its_years_of_operation(hand_solved: Solved)
     # 2031 and 2032 of five years.
     assert row[["operating_share", "load_share"]].tolist() == pytest.approx([0.4, 0.4])
     assert row["captured_ktpa"] == pytest.approx(400)
-    recovery = 0.08 * 1.08**20 / (1.08**20 - 1)
+    # Seven years of operation until the plant closes.
+    recovery = 0.08 * 1.08**7 / (1.08**7 - 1)
     assert row["capture_capital_mn_pa"] == pytest.approx(0.4 * 100 * recovery, rel=1e-9)
     assert row["capture_cost_per_t"] == pytest.approx(100 * recovery + 10, rel=1e-9)
     assert_columns_agree(plan)

@@ -1,0 +1,123 @@
+"""Limits of a year hold in each year of operation, and assets of a plant end when it closes, within a period or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ccs_model.inputs import Inputs
+from ccs_model.model import build_model
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+
+Solved = Callable[..., Plan]
+MakeProblem = Callable[..., Problem]
+YEARS = {
+    "years": [2030, 2035], "capital_recovery_share": None, "objective": "max_npv", "budget.total_mn": 1_000,
+    "discount_rate": 0.0, "finance.tax_share": 0.0,
+}  # fmt: skip
+OWN_PIPE = {"transport.shared_trunklines": False, "transport.candidate_links": "made_and_given"}
+# Works from 2030 to 2032, three years of the first period.
+CLOSING = {"co2_ktpa": 100.0, "capture_capex_mn": 10.0, "closing_year": 2033.0}
+LINK = {"A-S": {"length_km": 5.0}}
+
+
+@pytest.fixture(scope="module")
+def without_power(inputs: Inputs) -> dict[str, Any]:
+    return {"transport__pipes": inputs["transport/pipes"].assign(power_kwh_per_t_km=0.0)}
+
+
+def test_surplus_band_limits_credits_of_each_year_of_operation(
+    hand_solved: Solved, without_power: dict[str, Any]
+) -> None:
+    credit = {
+        "carbon_price_per_t": {2030: 400.0},
+        "surplus_band_share": 0.3,
+        "market": None,
+        "capture_deductible": True,
+    }
+    changes = {**YEARS, **{f"policy.{key}": value for key, value in credit.items()}}
+    plan = hand_solved(changes, plants={"A": CLOSING}, sites={"S": {}}, links=LINK, **without_power)
+    # 30 kt a year for three years at 400 per t.
+    assert plan.totals["carbon_revenue_mn"] == pytest.approx(3 * 30.0 * 0.4)
+
+
+def test_oil_field_buys_its_most_in_each_year_of_operation(hand_solved: Solved, without_power: dict[str, Any]) -> None:
+    field = {"kind": "eor", "eor_revenue_per_t": 1_000.0, "eor_max_ktpa": 60.0}
+    plan = hand_solved(YEARS, plants={"A": CLOSING}, sites={"S": field}, links=LINK, **without_power)
+    assert -plan.cost_terms["oil_revenue_mn"] == pytest.approx(3 * 60.0 * 1.0)
+
+
+def test_waste_heat_limits_each_year_of_operation(problem_of: MakeProblem, one_mill: dict[str, Any]) -> None:
+    changes = {"capture.heat_sources": ["waste_heat"], "objective": "max_abatement", "years": [2026, 2031]}
+    problem = problem_of(one_mill, changes)
+    assert 0.6 in set(problem.running_share.ravel().tolist())  # two years of construction in the first period of five
+    heat = problem.routes["heat_gj_per_t"]
+    full = dict(zip(problem.routes["route"], heat * problem.delivered_ktpa, strict=True))
+    model = build_model(problem)
+    constraint = model.waste_heat_within_plant["P100000120106", 2026]
+    found = list(zip(constraint.body.linear_vars, constraint.body.linear_coefs, strict=True))
+    builds = {at.index()[0]: value for at, value in found if at.parent_component().local_name == "build"}
+    curtailed = [value for at, value in found if at.parent_component().local_name != "build"]
+    # Full use in a year of operation, and the curtailment of the period in its years of operation.
+    assert builds and curtailed
+    assert builds == pytest.approx({route: full[route] for route in builds})
+    assert {round(value, 9) for value in curtailed} <= {round(-each / 0.6, 9) for each in heat}
+    assert constraint.upper() == pytest.approx(problem.waste_heat_tj_pa["P100000120106"])
+
+
+def test_own_pipe_and_site_of_a_closing_plant_have_no_salvage_value(
+    hand_solved: Solved, without_power: dict[str, Any]
+) -> None:
+    rows = {
+        "never": {"co2_ktpa": 100.0, "capture_capex_mn": 10.0},
+        "2040": {"co2_ktpa": 100.0, "capture_capex_mn": 10.0, "closing_year": 2040.0},
+    }
+    salvage = {}
+    for closing, plant in rows.items():
+        plan = hand_solved(
+            {**YEARS, **OWN_PIPE, "objective": "max_abatement", "discount_rate": 0.08},
+            plants={"A": plant},
+            sites={"S": {"site_capex_mn": 30.0}},
+            links=LINK,
+            **without_power,
+        )
+        salvage[closing] = -plan.cost_terms["salvage_mn"]
+        table = plan.retrofits.iloc[0]
+        # Ten years of operation, over which levelised costs spread the capital.
+        years = 10 if closing == "2040" else 20
+        charge = 0.08 * 1.08**years / (1.08**years - 1)
+        assert table["capture_capital_mn_pa"] == pytest.approx(10.0 * charge, rel=1e-9)
+        if closing == "2040":
+            assert table["storage_capital_mn_pa"] == pytest.approx(30.0 * charge, rel=1e-9)
+            assert table["pipe_capital_mn_pa"] == pytest.approx(table["pipe_capex_mn"] * charge, rel=1e-9)
+    assert salvage["2040"] == pytest.approx(0.0, abs=1e-9) and salvage["never"] > 1.0
+
+
+def test_static_year_offers_technologies_with_learning(
+    problem_of: MakeProblem, with_tables: Callable[..., Inputs], inputs: Inputs, one_mill: dict[str, Any]
+) -> None:
+    table = inputs["technologies/technologies"]
+    learning = with_tables({"technologies/technologies": table.assign(learning_share=0.02, first_year=2030)})
+    static = {"years": "static"}
+    steady = problem_of(one_mill, static).options
+    found = problem_of(one_mill, static, tables=learning).options
+    assert len(found) == len(steady) > 0
+    assert found["capture_capex_mn"].sum() == pytest.approx(steady["capture_capex_mn"].sum())
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.1])
+def test_capital_factor_below_one_keeps_the_flow_of_shared_pipes(
+    hand_solved: Solved, without_power: dict[str, Any], factor: float
+) -> None:
+    plants = {name: {"co2_ktpa": 100.0, "capture_capex_mn": 100.0} for name in "AB"}
+    plan = hand_solved(
+        {**YEARS, "objective": "max_abatement", "budget.total_mn": 545.0 * factor, "costs.capex_factor": factor},
+        plants=plants,
+        sites={"S": {}},
+        links={"A-S": {"length_km": 100.0}, "B-S": {"length_km": 100.0}, "A-B": {"length_km": 20.0}},
+        **without_power,
+    )
+    assert plan.totals["captured_ktpa"] == pytest.approx(200.0)
