@@ -5,14 +5,14 @@ They need the extra `report`. A chart can be changed with Altair's own methods b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ccs_model.engineering.co2_transport import unwrap_deg
 from ccs_model.errors import MissingExtraError
-from ccs_model.paths import data_folder
 from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.basemap import Projection, basemap_of
 from ccs_model.units import label_of, unit_text
 
 try:
@@ -46,6 +46,8 @@ class RunPlots:
         geometry = {"type": "MultiPoint", "coordinates": [[box[0], box[1]], [box[2], box[3]]]}
         fit = {"type": "Feature", "properties": {}, "geometry": geometry}
         projection = {"type": "mercator", "fit": fit, "size": [WIDTH, HEIGHT]}
+        if box[2] > 180.0:  # the middle of the map turns to 0°, so that the cut lies on the other side of the earth
+            projection["rotate"] = [-(box[0] + box[2]) / 2, 0]
         layers = [
             alt.Chart(alt.Data(values=_outlines(box))).mark_geoshape(fill=_LAND, stroke="#9aa5af", clip=True),
             lines.encode(
@@ -172,27 +174,22 @@ def _colours(field: str, colours: Mapping[str, str]) -> Any:
 
 
 def _box(points: Sequence[Mapping[str, Any]]) -> tuple[float, float, float, float]:
-    """Return west, south, east and north of the points, with a margin."""
-    lons, lats = ([float(each[name]) for each in points] or [0.0] for name in ("lon", "lat"))
+    """Return west, south, east and north of the points, with a margin; east may exceed 180°."""
+    lons = unwrap_deg([float(each["lon"]) for each in points] or [0.0]).tolist()
+    lats = [float(each["lat"]) for each in points] or [0.0]
     east, north = (max(_MARGIN_DEG, _MARGIN_SHARE * (max(values) - min(values))) for values in (lons, lats))
     return min(lons) - east, min(lats) - north, max(lons) + east, max(lats) + north
 
 
 def _outlines(box: tuple[float, float, float, float]) -> list[dict[str, Any]]:
-    """Return the outlines of the shipped provinces that reach into a box."""
-    west, south, east, north = box
-    provinces = json.loads((data_folder() / "geo" / "provinces.json").read_text(encoding="utf-8"))
+    """Return the shipped outlines of countries and Chinese provinces that may be seen around a box."""
     features = []
-    for each in provinces:
-        rings = [
-            # Vega expects outer rings in clockwise order.
-            [*ring] if _area(ring) < 0 else ring[::-1]
-            for ring in each["rings"]
-            if any(west <= lon <= east and south <= lat <= north for lon, lat in ring)
-        ]
-        if rings:
-            geometry = {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
-            features.append({"type": "Feature", "properties": {"name": each["name"]}, "geometry": geometry})
+    for each in basemap_of(None).visible_part(Projection(box)).outlines:
+        # Vega expects closed outer rings in clockwise order. The smallest countries are points.
+        turned = [[*ring] if _area(ring) < 0 else [*ring[::-1]] for ring in each.rings if len(ring) > 2]
+        rings = [ring if ring[0] == ring[-1] else [*ring, ring[0]] for ring in turned]
+        geometry = {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
+        features.append({"type": "Feature", "properties": {"name": each.name}, "geometry": geometry})
     return features
 
 

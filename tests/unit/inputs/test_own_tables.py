@@ -257,6 +257,13 @@ def test_value_in_a_column_without_a_heading_is_reported(scenario, write_csv):
 # Locations of files
 
 
+def test_currency_of_small_units_is_accepted(scenario, tmp_path):
+    overlay(tmp_path, "indices/exchange_rates", "IDR,2024,0.00045,OWN,reported,")
+    overlay(tmp_path, "indices/deflators", "ARS,2024,30000,OWN,reported,", "IDR,2024,130,OWN,reported,")
+    rates = load_inputs(scenario(data="my"))["indices/exchange_rates"]
+    assert rates.loc[rates["currency"] == "IDR", "cny_per_unit"].tolist() == [0.00045]
+
+
 def test_path_outside_the_scenario_folder_requires_allow_outside(scenario, write_csv, tmp_path):
     write_csv(works("M1"), name="../outside.csv")
     requested = scenario("../outside.csv")
