@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
+    model_validator,
 )
 
 from ccs_model.errors import InputError, Issue
@@ -243,12 +244,32 @@ else:
 _FIRST_YEAR = 2000
 
 
+class FrozenDict(dict[Any, Any]):
+    """A dict that cannot be changed, so that a scenario stays as it was validated."""
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise TypeError("a scenario cannot be changed; Scenario.with_changes returns a changed copy")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
+        return FrozenDict, (dict(self),)
+
+
 class Section(BaseModel):
     """Base of all sections of a scenario: frozen, no unknown keys, no numbers from text, no infinities."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @model_validator(mode="after")
+    def _freeze_dicts(self) -> Self:
+        for name, value in self.__dict__.items():
+            if type(value) is dict:
+                self.__dict__[name] = FrozenDict(value)
+        return self
 
     @classmethod
     def has_years(cls, key: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -268,6 +270,23 @@ def test_numpy_numbers_are_accepted() -> None:
     scenario = Scenario.from_dict(values(solver={"threads": np.int64(3)}, budget={"total_mn": np.float32(5)}))
     assert (scenario.solver.threads, scenario.budget.total_mn) == (3, 5.0)
     assert type(scenario.solver.threads) is int
+
+
+def test_mappings_of_a_scenario_cannot_be_changed() -> None:
+    policy = {"carbon_price_per_t": {2026: 100}}
+    scenario = Scenario.from_dict(values(plants={"not_before": {"A": 2030}}, policy=policy))
+    prices = scenario.policy.carbon_price_per_t
+    assert prices is not None
+    changes: list[Callable[[], object]] = [
+        lambda: prices.__setitem__(2026, 1.0), lambda: prices.update({2026: 1.0}), lambda: prices.pop(2026),
+        lambda: prices.setdefault(2030, 1.0), prices.clear, prices.popitem, lambda: prices.__delitem__(2026),
+        lambda: prices.__ior__({2030: 1.0}), lambda: scenario.plants.not_before.update(B=2031),
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(TypeError, match=r"with_changes returns a changed copy"):
+            change()
+    assert dict(prices) == {2026: 100.0}
+    assert deepcopy(scenario) == pickle.loads(pickle.dumps(scenario)) == scenario
 
 
 def test_scenario_is_frozen_and_can_be_pickled() -> None:
