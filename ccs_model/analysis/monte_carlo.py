@@ -29,7 +29,7 @@ from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
-from ccs_model.model.names import BUDGET, TARGETS
+from ccs_model.model.names import BUDGET
 from ccs_model.plan.cache_key import OWN, RunKey, cached_manifest, is_incomplete, run_key
 from ccs_model.plan.plan import CHOSEN_SHARE, FIXED, MODES, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
@@ -413,8 +413,11 @@ def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: Mapping[str, float]) -> pd.DataFrame:
-    """One row a plant that any future chooses or the plan retrofits, most often chosen first."""
-    replanned = [row["plants"] for row in rows if row[REPLANNED]["objective_value"] is not None]
+    """One row a plant that any future chooses or the plan retrofits, most often chosen first.
+
+    Shares are of all futures; a future without a feasible plan chooses no plant.
+    """
+    replanned = [row["plants"] for row in rows]
     about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
     found = []
     for plant in sorted({plant for row in replanned for plant in row} | set(planned)):
@@ -438,13 +441,15 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
 def _limit_shares(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Shares of futures in which the fixed plan keeps every limit, misses a target and exceeds the budget.
 
-    The last has the 95 % quantile of the excess. Spending counts less grants, as in the constraint; in a static year it
-    is a year's cost. The shares of targets and budget are None without them.
+    A target with a shortfall is missed, priced or not. The last share has the 95 % quantile of the excess. Spending
+    counts less grants, as in the constraint; in a static year it is a year's cost. The shares of targets and budget are
+    None without them.
     """
     broken = [row["broken"] for row in rows]
     has_target = problem.targets or problem.share_of_avoided_min
-    missed = float(np.mean([any(name in each for name in TARGETS) for each in broken])) if has_target else None
-    found = {"within_limits_share": float(np.mean([not each for each in broken])), "missed_target_share": missed}
+    missed = float(np.mean([bool(row["missed"]) for row in rows])) if has_target else None
+    is_within = [not (row["broken"] or row["missed"]) for row in rows]
+    found = {"within_limits_share": float(np.mean(is_within)), "missed_target_share": missed}
     if not np.isfinite(problem.budget_mn):
         return {**found, "budget_mn": None, "overrun_share": None, "overrun_p95_mn": None}
     over = np.array([each.get(BUDGET, 0.0) for each in broken])

@@ -19,13 +19,15 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.analysis.fixed_plan import FixedPlan, violated_constraints
 from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
+from ccs_model.analysis.reversible_options import with_reversible_options
 from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures, numbers_in
 from ccs_model.errors import CheckError
 from ccs_model.mip import Matrix
 from ccs_model.mip.column_pool import PoolState, pool_of
 from ccs_model.mip.warm_start import LpSolution
-from ccs_model.model.names import BUILD, FUND_SHARE, FUNDS_PAY, SPEND
+from ccs_model.model.names import BUILD
 from ccs_model.model.objective import OBJECTIVES, npv_terms
 from ccs_model.model.terms import abatement_terms, cost_terms, sum_terms
 from ccs_model.plan.decisions import vector_of
@@ -245,8 +247,6 @@ def position_of(values: Mapping[str, float]) -> Floats:
 MEASURES = ("objective_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
 # Cost terms that are revenue: payments per tonne and of oil fields.
 REVENUE = frozenset(("paid_mn", "oil_revenue_mn"))
-# A row counts as violated beyond this share of its limit or of its largest term.
-_VIOLATED_SHARE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,95 +299,6 @@ class Weights:
         }
 
 
-def fixed_point(matrix: Matrix, scale: Floats, shortfalls: Ints, x: Floats) -> Floats:
-    """The point of a fixed plan in a future: same builds, flows in proportion to delivery, shortfalls recomputed.
-
-    `scale` [column] is 1 for what is built; `shortfalls` are the columns of target shortfalls.
-    """
-    point = x * scale
-    if len(shortfalls):
-        point[shortfalls] = 0.0
-        missing = np.maximum(matrix.row_lower - matrix.rows @ point, 0.0)
-        for column in shortfalls:
-            entries = slice(matrix.rows.indptr[column], matrix.rows.indptr[column + 1])
-            point[column] = float(missing[matrix.rows.indices[entries]].max(initial=0.0))
-    return point
-
-
-def violated_constraints(matrix: Matrix, x: Floats) -> Mapping[str, float]:
-    """Largest violation of each violated constraint, in the unit of its rows."""
-    activity = matrix.rows @ x
-    over = np.maximum(activity - matrix.row_upper, matrix.row_lower - activity)
-    found: dict[str, float] = {}
-    candidates = np.flatnonzero(over > 0.0)
-    if not len(candidates):
-        return found
-    # Rounding errors of a row's terms are not violations.
-    largest = np.abs(matrix.rows) @ np.abs(x)
-    for row in candidates:
-        limits = np.abs([matrix.row_upper[row], matrix.row_lower[row]])
-        limit = float(limits[np.isfinite(limits)].max(initial=0.0))
-        if over[row] > _VIOLATED_SHARE * max(limit, largest[row], 1.0):
-            name = matrix.row_constraints[row][0]
-            found[name] = max(found.get(name, 0.0), float(over[row]))
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class FundDraws:
-    """Grants, loans and bonds of a fixed plan in a future: as planned, but within their shares of its capital.
-
-    `shares` has the rows and columns of the model for draws that are limited to a share of capital: first of grants,
-    then of loans and bonds, whose share is of capital less grants. `groups` has the row of each group and year, with
-    all its draws.
-    """
-
-    shares: tuple[tuple[Ints, Ints], ...]
-    groups: tuple[tuple[int, Ints], ...]
-
-    @classmethod
-    def of(cls, matrix: Matrix) -> FundDraws:
-        """From a model; without funds nothing is limited."""
-        columns = {each.index: k for k, each in enumerate(matrix.columns) if each.variable == SPEND}
-        rows = matrix.rows.tocsr()
-        limited: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-        groups = []
-        for row, (constraint, index) in enumerate(matrix.row_constraints if columns else ()):
-            if constraint not in (FUND_SHARE, FUNDS_PAY):
-                continue
-            draws = np.intersect1d(rows.indices[rows.indptr[row] : rows.indptr[row + 1]], list(columns.values()))
-            if constraint == FUNDS_PAY:
-                groups.append((row, draws))
-            else:
-                limited[len(draws) > 1].append((row, columns[index]))
-        return cls(tuple(map(_pairs, limited)), tuple(groups))
-
-    def cap_draws(self, matrix: Matrix, point: Floats) -> Floats:
-        """The point with each draw at most at its share, and all draws of a group and year at most at its capital."""
-        point = point.copy()
-        for rows, columns in self.shares:
-            if len(rows):
-                point[columns] = np.maximum(
-                    point[columns] - np.maximum(_excess_over_limits(matrix, point)[rows], 0.0), 0.0
-                )
-        over = _excess_over_limits(matrix, point) if self.groups else ()
-        for row, columns in self.groups:
-            drawn = point[columns].sum()
-            if over[row] > 0.0 and drawn > 0.0:
-                point[columns] *= max(1.0 - over[row] / drawn, 0.0)
-        return point
-
-
-def _pairs(found: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
-    both = np.array(found, dtype=int).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
-
-
-def _excess_over_limits(matrix: Matrix, point: Floats) -> Any:
-    """[row] by how much the point exceeds the upper limit."""
-    return matrix.rows @ point - matrix.row_upper
-
-
 class FutureEvaluator:
     """Evaluates chunks of futures; what all chunks need is computed once."""
 
@@ -396,7 +307,11 @@ class FutureEvaluator:
 
         Raises CheckError if the plan belongs to another problem.
         """
-        reparameterised = ReparameterisedModel(futures.planned_problem, matrix)
+        # Futures may choose options that the planned values rule out.
+        problem = with_reversible_options(futures.planned_problem, futures.inputs)
+        if problem is not futures.planned_problem:
+            futures, matrix = replace(futures, planned_problem=problem), None
+        reparameterised = ReparameterisedModel(problem, matrix)
         self.fixed, strange = vector_of(reparameterised.planned, point)
         if strange:
             raise CheckError(f"the plan belongs to another scenario: the model has no column {strange[0]}")
@@ -405,8 +320,7 @@ class FutureEvaluator:
         self.replanner = Replanner(reparameterised.planned)
         self.weights = Weights.of(reparameterised, reparameterised.problem, reparameterised.planned)
         self.chunks = chunks_of(self.values)
-        self._shortfalls = np.flatnonzero(reparameterised.is_short)
-        self._draws = FundDraws.of(reparameterised.planned)
+        self._plan = FixedPlan.of(reparameterised.planned, self.fixed, self.weights.npv_mn)
         self._plants, self._of_plant = _plant_columns(reparameterised)
         order = np.concatenate(self.chunks)
         n_warm_up = min(N_WARM_UP, len(order))
@@ -432,20 +346,21 @@ class FutureEvaluator:
         return "[\n" + ",\n".join(lines) + "\n]\n"
 
     def row(self, k: int) -> dict[str, Any]:
-        """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
+        """One future: measures of both modes, replanned plants by share built, limits that the fixed plan misses."""
         future_model = self.future_models.of(k)
         solved = self.replanner.solve_future(future_model, numbers_in(self.values, k))
         replanned = (
             future_model.weights.measures_of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
         )
-        point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
-        point = self._draws.cap_draws(future_model.matrix, point)
+        point = self._plan.point(future_model.matrix, future_model.scale)
+        violated = violated_constraints(future_model.matrix, point)
         return {
             "future": k,
             REPLANNED: to_plain_values(replanned),
             FIXED: to_plain_values(future_model.weights.measures_of_plan(point)),
-            "broken": dict(violated_constraints(future_model.matrix, point)),
-            "plants": self.plants_in(solved.x),
+            "broken": dict(violated),
+            "missed": dict(self._plan.missed_targets(future_model.matrix, point, violated)),
+            "plants": self.plants_in(solved.x) if solved.is_optimal else {},
         }
 
     def plants_in(self, x: Floats) -> dict[str, float]:

@@ -17,7 +17,7 @@ from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, retrofits_table
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.fields import value_at
+from ccs_model.scenario.fields import first_step, value_at
 
 if TYPE_CHECKING:
     from ccs_model.analysis.stochastic import SolvedFuture
@@ -28,17 +28,35 @@ def mean_changes(
 ) -> dict[str, Any] | None:
     """Changes of the mean future: the probability-weighted mean of every changed number.
 
-    None if a change is neither a number nor numbers by the same years or names in every future.
+    If one key contains another, the mean is that of the containing key. None if a change is neither a number nor
+    numbers by the same years or names in every future.
     """
-    keys = list(dict.fromkeys(key for each in changes for key in each))
     own, found = base.model_dump(), dict[str, Any]()
-    for key in keys:
-        values = [each[key] if key in each else value_at(own, key) for each in changes]
+    steps = {key: _steps_of(own, key) for each in changes for key in each}
+    inner = {key for key, path in steps.items() if any(path[:n] in steps.values() for n in range(1, len(path)))}
+    whole = [base.with_changes(each).model_dump() for each in changes] if inner else []
+    for key in (each for each in steps if each not in inner):
+        if any(steps[each][: len(steps[key])] == steps[key] for each in inner):
+            values = [value_at(each, key) for each in whole]
+        else:
+            values = [each[key] if key in each else value_at(own, key) for each in changes]
         mean = _mean(values, probabilities)
         if mean is None:
             return None
         found[key] = mean
     return found
+
+
+def _steps_of(values: Any, key: str) -> tuple[str | int, ...]:
+    """The steps of a dotted key in nested values; a name that has dots is one step."""
+    steps: list[str | int] = []
+    rest: Sequence[str] = key.split(".")
+    while rest:
+        known = values if isinstance(values, Mapping) else {}
+        step, rest = first_step(known, rest)
+        steps.append(step)
+        values = known.get(step)
+    return tuple(steps)
 
 
 def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
@@ -53,6 +71,10 @@ def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return None
     return fsum(probability * value for probability, value in zip(probabilities, values, strict=True))
+
+
+# Probabilities below this part of the largest are rounding errors of sums.
+_TRACE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -81,7 +103,8 @@ def risk_measures(values: Sequence[float], outlook: Outlook, sign: float) -> Ris
     before = np.r_[0.0, np.cumsum(share[order])[:-1]]
     taken = np.clip(room - before, 0.0, share[order])
     mean, tail = float(share @ value), float(taken @ value[order] / taken.sum())
-    at_risk = float(value[order][np.flatnonzero(taken > 0)[-1]])
+    # Sums of probabilities are rounded: a future beyond the tail would hold a trace of it.
+    at_risk = float(value[order][np.flatnonzero(taken > _TRACE * taken.max())[-1]])
     mixed = (1.0 - outlook.weight) * mean + outlook.weight * tail
     return RiskMeasures(mean, tail, at_risk, float(value[order][0]), mixed)
 

@@ -79,7 +79,13 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
 def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> Floats:
     """Return the payback time: years from the first flow until the cumulative (discounted) flow is no longer negative.
 
-    Linear within a year; 0 if it is never negative, NaN if it never recovers.
+    Years count from the start of the year of the first flow. A year's flow comes evenly over the year; that of the last
+    column comes at the end of the horizon. 0 if the sum is never negative, NaN if it never recovers.
+
+    References
+    ----------
+    NDRC and Ministry of Construction (2006), Methods and Parameters for Economic Appraisal of Construction Projects,
+    3rd ed.: the years before that of recovery, plus what is left ÷ the flow of that year.
     """
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
     sums = (flows * discount_weights(discount_rate, flows.shape[1])).cumsum(axis=1)
@@ -91,7 +97,8 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> F
     at = np.argmax(back, axis=1)
     before = sums[rows, np.maximum(at - 1, 0)]
     step = sums[rows, at] - before
-    years = at - 1 + np.divide(-before, step, out=np.zeros(n_plants), where=step > 0) - first
+    is_within_year = (step > 0) & (at < flows.shape[1] - 1)
+    years = at + np.divide(-before, step, out=np.zeros(n_plants), where=is_within_year) - first
     return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
 
 

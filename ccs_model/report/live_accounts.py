@@ -16,11 +16,27 @@ GIVEN = (
     "repaid_mn",
 )  # fmt: skip
 _DUST = 1e-12
+_NOTHING = 1e-9
 
 
 def has_accounts(plan: Plan) -> bool:
     """Whether the plan has owners' accounts; a static year and an empty plan have none."""
     return plan.owner_cashflow is not None and len(plan.owner_cashflow) > 0
+
+
+def budgeted_cost_mn_pa(plan: Plan) -> tuple[float, float]:
+    """Return the annual cost that the budget of a static year counts, and the revenue and payments in it; million.
+
+    The budget counts capital without interest during construction.
+    """
+    table, problem = plan.retrofits, plan.problem
+    tasc = problem.routes.set_index("route")["tasc_factor"].reindex(table["route"]).to_numpy(float)
+    interest = 0.0 if problem.scenario.capital_recovery_share else (1 - 1 / tasc) * table["capture_capital_mn_pa"]
+    cost = float((table["cost_mn_pa"] - interest).sum())
+    counted = sum(plan.cost_terms.values()) - plan.cost_terms.get("shortfall_mn", 0.0)
+    income = cost - counted
+    # Sums in another order differ in their last digits.
+    return (counted, income) if abs(income) > _NOTHING * max(abs(cost), 1.0) else (cost, 0.0)
 
 
 def taxed_items(plan: Plan) -> tuple[str, ...]:
@@ -136,7 +152,8 @@ def _working_rows(found: dict[str, Floats]) -> dict[str, Floats]:
             before = sums[at - 1]
             step = sums[at] - before
             back[at] = 1.0
-            years[at] = at - 1 + (-before / step if step > 0 else 0.0)
+            # The last column is the end of the horizon, not a year.
+            years[at] = at + (-before / step if step > 0 and at < len(sums) - 1 else 0.0)
         made |= {
             f"was_{name}": was,
             f"back_{name}": back,

@@ -273,6 +273,14 @@ def remaining_emissions_in_words(totals: Mapping[str, Any]) -> str:
     return f"Of the baseline of {megatonnes(totals['baseline_ktpa'])} a year, {megatonnes(left)} remain."
 
 
+def less_than_captured(totals: Mapping[str, Any]) -> str:
+    """Why avoided is less than captured, with a space behind; empty if it is not less."""
+    captured, avoided = (float(totals[name] or 0.0) for name in ("captured_ktpa", "avoided_ktpa"))
+    if avoided >= captured:
+        return ""
+    return "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. "
+
+
 def granted_mn(funds: Sequence[Mapping[Any, Any]]) -> float:
     """What grants pay of the investment, on top of the budget; `funds` has one row a fund and period."""
     return math.fsum(row["spend_mn"] for row in funds if row["kind"] == "grant")
@@ -419,6 +427,11 @@ def futures_text(about: Mapping[str, Any], broken: Sequence[Mapping[Any, Any]]) 
         f"It violates the constraint '{name.replace('_', ' ')}' in {percent(shares[name], 0)} of the futures."
         for name in others[:_NAMED]
     ]
+    if n_infeasible := about.get("n_infeasible"):
+        texts.append(
+            f"No plan is feasible in {n_infeasible:,} of {about['n_draws']:,} futures. There no plant counts as "
+            "selected, and re-optimised results leave these futures out."
+        )
     if is_few:
         texts.append(
             f"With fewer than {FEW_FUTURES} futures, P5 and P95 are based on fewer than five of them, and how often a "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from ccs_model.analysis.reversible_options import with_reversible_options
 from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.errors import InputError
+from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem, build_problem
 
 N = 2_000
@@ -66,6 +69,17 @@ def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
     assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_high_kt"].to_numpy())
 
 
+def test_the_saving_of_a_measure_is_neither_capital_nor_om(problem_of: Callable[..., Problem]) -> None:
+    problem = problem_of({"capture.measures": ["boiler_efficiency"]})
+    before = problem.routes[problem.routes["measure"] != ""]
+    gross = before["fixed_om_mn_pa"] + before["saving_mn_pa"]
+    assert (before["saving_mn_pa"] > 0).all() and (gross > 0).all()
+    after = draw_futures(problem, 5, 1).problem_with({"capture_capex": 1.5, "capture_om": 2.0}).routes
+    kept = after.loc[before.index, "fixed_om_mn_pa"]
+    assert kept.to_numpy() == pytest.approx((3.0 * gross - before["saving_mn_pa"]).to_numpy())
+    assert (kept > before["fixed_om_mn_pa"]).all()
+
+
 def test_the_delivered_share_never_exceeds_one(problem: Problem) -> None:
     assert draw_futures(problem, 5, 1).problem_with({"utilisation": 1.05}).delivered_share <= 1.0
 
@@ -100,3 +114,32 @@ def test_the_planned_storage_capacity_is_the_case_of_the_scenario(problem: Probl
     assert futures.problem_with({"storage_capacity": -1.0}) is low
     sites = futures.problem_with({"storage_capacity": 0.0}).sites
     assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_kt"].to_numpy())
+
+
+def test_dominated_options_return_where_an_uncertain_input_can_end_the_dominance(
+    problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs], one_mill: Mapping[str, Any]
+) -> None:
+    def problem_with(sources: list[str], table: str, factor: float, *excluded: str) -> tuple[Problem, Problem]:
+        prices = inputs[table].copy()
+        if table == "prices/fuels":
+            prices.loc[prices["fuel"] == "natural_gas", "price_per_gj"] = 20.0
+        else:
+            prices = prices.assign(
+                **{name: prices[name] * factor for name in prices if name.endswith(("per_kwh", "kw_month"))}
+            )
+        requested = {"capture.heat_sources": sources, "uncertainty.exclude": list(excluded)}
+        planned = problem_of(one_mill, requested, tables=with_tables({table: prices}))
+        return planned, with_reversible_options(planned, draw_futures(planned, 2, 1).inputs)
+
+    # At cheap power, heat pumps dominate coal boilers; dearer power or cheaper coal may reverse this.
+    pumps = ["coal_boiler", "heat_pump"]
+    planned, full = problem_with(pumps, "prices/power", 0.3)
+    assert set(planned.routes["heat_source"]) == {"heat_pump"}
+    assert set(full.routes["heat_source"]) == set(pumps)
+    # With neither price nor intensity uncertain nothing can.
+    energy = ("power_price", "heat_price", "capture_heat", "grid_factor")
+    planned, full = problem_with(pumps, "prices/power", 0.3, *energy)
+    assert full is planned
+    # Gas boilers with cheaper and cleaner heat dominate coal boilers whatever heat costs.
+    planned, full = problem_with(["coal_boiler", "gas_boiler"], "prices/fuels", 1.0)
+    assert set(planned.routes["heat_source"]) == {"gas_boiler"} and full is planned

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -21,13 +22,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.monte_carlo import DrawProgress, MonteCarlo, montecarlo, tornado_table
+from ccs_model.analysis.monte_carlo import DrawProgress, MonteCarlo, montecarlo, plants_table, tornado_table
+from ccs_model.analysis.outcomes import FutureEvaluator
 from ccs_model.analysis.rebuilt_plan import plan_at, solution_point
+from ccs_model.analysis.uncertain_inputs import vary_one_at_a_time
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.plan.plan import FIXED, MODES, REPLANNED
+from ccs_model.plan.plan import FIXED, MODES, REPLANNED, Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.problem import build_problem
+from ccs_model.problem import Problem, build_problem
 from ccs_model.report.phrases import is_beyond_noise
 from ccs_model.runs.run_reader import solved_problem_of
 from ccs_model.scenario import Scenario
@@ -344,6 +347,57 @@ def test_a_missed_target_is_reported_in_the_workbook_and_in_the_summary(
     assert exported.exit_code == 0, exported.output
     verified = CliRunner().invoke(group, ["verify", str(run.folder)])
     assert isinstance(verified.exception, InputError) and str(run.folder / "plan") in str(verified.exception)
+
+
+def test_limits_that_do_not_bind_change_no_future_and_those_that_bind_reproduce_the_plan(
+    solved: Callable[..., Plan],
+) -> None:
+    earning = {
+        "objective": "max_npv", "policy.carbon_price_per_t": {2026: 300, 2031: 400}, "policy.capture_deductible": True,
+        "policy.paid_per_captured_t": 300, "calibration.use": "median", "capture.technologies": ["compression"],
+    }  # fmt: skip
+    free = solved(earning)
+    assert free.totals["n_retrofits"] > 0
+
+    def rows_of(plan: Plan) -> list[dict[str, Any]]:
+        assert plan.point is not None
+        futures = vary_one_at_a_time(plan.problem)
+        shares = futures.inputs["input"].tolist()
+        evaluator = FutureEvaluator(futures, plan.point)
+        chosen = [0, *(1 + 2 * shares.index(name) + end for name in ("utilisation", "carbon_price") for end in (0, 1))]
+        return [evaluator.row(k) for k in chosen]
+
+    expected = [row[FIXED] for row in rows_of(free)]
+    for wide in ({"policy.paid_cap_mn": 1e7}, {"policy.surplus_band_share": 1.0}):
+        found = rows_of(solved(earning, wide))
+        assert not any(row["broken"] for row in found)
+        for row, free_row in zip(found, expected, strict=True):
+            assert row[FIXED] == pytest.approx(free_row, rel=1e-6)
+    for narrow in ({"policy.paid_cap_mn": 500.0}, {"policy.surplus_band_share": 0.02}):
+        plan = solved(earning, narrow)
+        planned, *others = rows_of(plan)
+        assert planned[FIXED]["npv_mn"] == pytest.approx(plan.objective.value, rel=1e-7)
+        assert not any({"paid_for_tonnes_alone", "credit_within_the_band"} & set(row["broken"]) for row in others)
+
+
+def test_a_priced_shortfall_is_a_missed_target(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    priced = {"objective": "min_cost", "budget.total_mn": None, "targets.cumulative_avoided_kt": 2_000,
+              "targets.shortfall_per_t": 5_000, "calibration.use": "median"}  # fmt: skip
+    about = montecarlo(small(priced), draws=20, seed=1, jobs=1, out=tmp_path / "run").uncertainty.about
+    free = {**priced, "targets.shortfall_per_t": None}
+    expected = montecarlo(small(free), draws=20, seed=1, jobs=1, out=tmp_path / "free").uncertainty.about
+    assert 0 < about["missed_target_share"] == expected["missed_target_share"]
+    assert about["within_limits_share"] == expected["within_limits_share"]
+
+
+def test_futures_without_a_plan_count_in_the_shares_of_plants(problem_of: Callable[..., Problem]) -> None:
+    problem = problem_of()
+    built = {str(problem.plants["plant"].iloc[0]): 1.0}
+    infeasible = {REPLANNED: {"objective_value": None}, "plants": {}}
+    feasible = {REPLANNED: {"objective_value": 1.0}, "plants": built}
+    table = plants_table(problem, [feasible, feasible, infeasible, infeasible], built)
+    assert table[["chosen_share", "built_share"]].to_numpy().tolist() == [[0.5, 0.5]]
+    assert not table["is_no_regret"].any()
 
 
 def test_an_input_without_effect_explains_no_variance() -> None:

@@ -94,6 +94,9 @@ def test_mean_and_cvar_match_the_hand_calculation() -> None:
     assert found.mean == pytest.approx(50 + 24 + 9 + 2)
     assert (found.tail, found.at_risk, found.worst) == pytest.approx((50, 60, 40))
     assert found.objective == pytest.approx(0.75 * 85 + 0.25 * 50)
+    # 1 − 0.7 is above 0.3 as a floating-point number: the second future is no part of the tail.
+    rounded = risk_measures([10.0, 20.0, 30.0], Outlook((0.3, 0.3, 0.4), (2026,), 0.7, 0.5), 1.0)
+    assert (rounded.at_risk, rounded.tail) == pytest.approx((10, 10))
     # For costs, the most expensive futures are the tail.
     assert risk_measures([100.0, 80.0, 60.0, 40.0], outlook, -1.0).tail == pytest.approx(100)
 
@@ -190,6 +193,10 @@ def test_the_mean_of_futures_averages_numbers_and_is_none_for_other_values(small
     # A key that a future does not change keeps the value of the scenario.
     assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 1_250}
     assert mean_changes(base, [{"storage.sites": ("Ordos",)}, {}], (0.5, 0.5)) is None
+    # One future sets all prices, the other one of them.
+    priced = base.with_changes({price: {2026: 40, 2031: 50}})
+    mean = mean_changes(priced, [{price: {2026: 60, 2031: 300}}, {f"{price}.2031": 100}], (0.5, 0.5))
+    assert mean == {price: {2026: 50, 2031: 200}}
     # The name of a fund may have a dot.
     share, bond = "funds.green.bond.share_max", {"kind": "bond", "share_max": 0.3, "interest_rate": 0.02, "term_yr": 8}
     funded = base.with_changes({"funds": {"green.bond": bond}})

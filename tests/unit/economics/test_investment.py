@@ -109,19 +109,25 @@ def test_irr_does_not_depend_on_scale_or_on_other_rows(i: float) -> None:
 
 
 def test_payback_matches_hand_calculation() -> None:
-    # −100 and 40 per year: 2.5 years; discounted at 10 %, the flows are 36.36, 33.06, 30.05, 27.32.
-    flows = [-100.0, 40.0, 40.0, 40.0, 40.0]
-    assert payback_yr(flows).item() == pytest.approx(2.5)
-    assert payback_yr(flows, 0.10).item() == pytest.approx(3 + (100 - 36.3636 - 33.0579 - 30.0526) / 27.3205, abs=1e-4)
-    assert payback_yr([[0.0, 0.0, -100.0, 40.0, 60.0]]).item() == pytest.approx(
-        2.0
-    )  # counted from the year of spending
+    # A year of construction, then 40 per year: 1 + 2.5 years; at 10 %, the flows are 36.36, 33.06, 30.05, 27.32.
+    flows = [-100.0, 40.0, 40.0, 40.0, 40.0, 0.0]
+    assert payback_yr(flows).item() == pytest.approx(3.5)
+    assert payback_yr(flows, 0.10).item() == pytest.approx(4 + (100 - 36.3636 - 33.0579 - 30.0526) / 27.3205, abs=1e-4)
+    # Counted from the start of the year of spending.
+    assert payback_yr([[0.0, 0.0, -100.0, 40.0, 60.0, 0.0]]).item() == pytest.approx(3.0)
+
+
+def test_payback_of_a_unit_that_earns_from_its_first_year_is_capital_over_yearly_income() -> None:
+    # 100 spent at the start of the first year, 15 earned in each year: 100 / 15 years.
+    assert payback_yr([-100.0 + 15.0] + [15.0] * 9 + [0.0]).item() == pytest.approx(100 / 15)
+    # What remains is received when the horizon of four years ends, not over a further year.
+    assert payback_yr([-100.0 + 15.0, 15.0, 15.0, 15.0, 80.0]).item() == pytest.approx(4.0)
 
 
 def test_payback_is_nan_if_never_reached_and_zero_without_spending() -> None:
     found = payback_yr([[-100, 10, 10], [5, 5, 5], [0, 0, 0], [-100, 100, 0]])
     assert np.isnan(found[0])
-    assert found[1:].tolist() == [0.0, 0.0, 1.0]
+    assert found[1:].tolist() == [0.0, 0.0, 2.0]
 
 
 @given(st.floats(0.0, 0.3), st.floats(5, 60))

@@ -8,6 +8,7 @@ from ccs_model.report.language import Language, chinese_text
 from ccs_model.report.phrases import (
     estimates_in_words,
     futures_text,
+    less_than_captured,
     load_in_words,
     oil_in_words,
     remaining_emissions_in_words,
@@ -117,6 +118,10 @@ def test_futures_name_each_budget_and_the_constraints_violated_most_often() -> N
         "It violates the constraint 'fund within share' in 10 % of the futures."
     )
     translated = Language("zh").sentence(text)
+    # Futures without a plan are named, since they count in the shares of plants.
+    infeasible = futures_text({**about, "n_infeasible": 29}, broken)
+    assert infeasible.startswith(text) and "No plan is feasible in 29 of 200 futures." in infeasible
+    assert "29 种未来情景下不存在可行方案（共 200 种）" in Language("zh").sentence(infeasible)
     assert "超出某省预算" in translated and "“注入量不超过注入井能力”，占 20 %" in translated
 
 
@@ -176,6 +181,11 @@ def test_estimates_name_class_accuracy_and_share():
 def test_remaining_emissions_of_the_baseline_are_stated():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
     assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
+
+
+def test_avoided_is_called_less_than_captured_only_where_it_is():
+    assert less_than_captured({"captured_ktpa": 100.0, "avoided_ktpa": 90.0}).startswith("Avoided is less")
+    assert less_than_captured({"captured_ktpa": 100.0, "avoided_ktpa": 100.0}) == ""
 
 
 def test_oil_fields_state_the_emissions_of_their_oil():
