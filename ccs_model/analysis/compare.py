@@ -20,7 +20,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
 from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.workbook.workbook import write_comparison
+from ccs_model.report.workbook.workbook import OWN_MONEY, write_comparison
 from ccs_model.runs.run_reader import RunLike, read_run, run_of
 from ccs_model.units import unit_of, unit_text
 
@@ -29,8 +29,6 @@ MOVES = (ENTERS, LEAVES, CHANGES)
 
 _ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
-OWN_MONEY = "own money"
-"""The money of a row whose runs have other currencies or price years; it has no differences."""
 
 
 @dataclass(frozen=True, eq=False)

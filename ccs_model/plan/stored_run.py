@@ -17,6 +17,7 @@ import pandas as pd
 from ccs_model.plan.headline import Gaps, headline, html_table, short_text
 from ccs_model.plan.plan import FIXED_DECISION_COLUMNS, TARGET_COLUMNS, Plots, RunWriter, with_units
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import Section
 from ccs_model.units import money_text
 
 # Tables of a plan that the run folder has in plan.json.
@@ -214,16 +215,53 @@ def retrofit_text(stream: str, technology: str, year: int, nameplate_ktpa: float
 
 
 def shown_value(value: object, key: str = "") -> object:
-    """A value as one cell holds it: a number, or text; a year, which some keys have, is text."""
-    if isinstance(value, int) and any(each in key.split(".") for each in ("not_before", "committed")):
+    """A value as one cell holds it: a number, or text as in a scenario file; a year is text."""
+    if isinstance(value, int) and not isinstance(value, bool) and _is_year(key):
         return str(value)
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Section):
+        return _entries(value) or "{}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown_value(each)}" for name, each in value.items()) or "none"
+        return _entries(value) or "none"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_part_text, value)) or "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     return "none" if value is None or value == "" else value
+
+
+def _entries(value: Mapping[Any, object] | Section) -> str:
+    """The entries of a mapping; of a section the keys with other values than their defaults."""
+    if isinstance(value, Section):
+        fields = type(value).model_fields
+        known = {name: getattr(value, name) for name in fields}
+        default = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+        value = {name: each for name, each in known.items() if each != default[name]}
+    return ", ".join(f"{name}: {_part_text(each)}" for name, each in value.items())
+
+
+def _part_text(value: object) -> str:
+    """A value within a list or mapping."""
+    if isinstance(value, Mapping | Section):
+        return f"{{{_entries(value)}}}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_part_text, value))}]"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return str(shown_value(value))
+
+
+def _is_year(key: str) -> bool:
+    """Whether the value of a key of the scenario is a year."""
+    *above, last = key.split(".")
+    if any(each in ("not_before", "committed") for each in above):
+        return True
+    section: type[Section] = Scenario
+    for each in above:
+        kind = section.model_fields[each].annotation if each in section.model_fields else None
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            return False
+        section = kind
+    return last in section.model_fields and section.has_years(last)
 
 
 def value_text(value: object, key: str = "") -> str:

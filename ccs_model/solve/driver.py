@@ -170,10 +170,8 @@ def load_scenario_inputs(scenario: ScenarioLike, *, allow_outside: bool = False)
         return ScenarioInputs(*read_checked(scenario, allow_outside=allow_outside))
     read = read_edited_workbook(Path(scenario))
     inputs = load_inputs(read.scenario, allow_outside=allow_outside)
-    now = hashes(read.scenario, inputs)
-    changed = sorted(name for name, sha256 in read.hashes.items() if now.get(name, sha256) != sha256)
     notices = read.notices
-    if changed:
+    if changed := read.changed_tables(hashes(read.scenario, inputs)):
         notices = (*notices, f"these tables have changed since {read.revision.workbook}: {', '.join(changed)}")
     return ScenarioInputs(read.scenario, inputs, read.revision if read.revision.edits else None, notices)
 

@@ -7,6 +7,7 @@ workbook without edits gives the scenario bit by bit. Every issue names the cell
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import Any
 from ccs_model.bounded_reading import TABLE_BYTES
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.csv_reader import LOCK
-from ccs_model.plan.stored_run import Edit, Revision, notices_of_edits
+from ccs_model.plan.stored_run import Revision, notices_of_edits
+from ccs_model.problem.owner_accounts import SOCIAL_COST_SERIES
 from ccs_model.report.language import LANGUAGES
+from ccs_model.report.workbook.collected_edits import CollectedEdits
 from ccs_model.report.workbook.columns import declared_rows
+from ccs_model.report.workbook.files_beside import changed_tables, missing_files
 from ccs_model.report.workbook.inputs_sheet import PLAY
 from ccs_model.report.workbook.plants_sheet import decision_text
 from ccs_model.report.workbook.recalculation import stored_workbook
@@ -33,17 +37,14 @@ from ccs_model.report.workbook.workbook_reader import (
     decision,
     decision_hint,
     drop_consequences,
-    is_digits,
     is_same,
     is_same_number,
-    missing_files,
     plant_decision,
     thousands_hint,
 )
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import Section, first_step, plant_and_reason
 from ccs_model.scenario.read import values_in
-from ccs_model.scenario.schema import is_within
 from ccs_model.scenario.upgrade import renamed_key
 from ccs_model.scenario.yaml_document import contents, shown_path
 
@@ -62,6 +63,7 @@ _BELOW: tuple[tuple[tuple[str, ...], range, int, str, str], ...] = (
 _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
 _SERIES = "policy.social_cost_series"
+_YEARS, _STATIC = "years", "static"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,10 @@ class EditedWorkbook:
     notices: tuple[str, ...]
     hashes: Mapping[str, str]
 
+    def changed_tables(self, now: Mapping[str, str]) -> list[str]:
+        """Return the tables that are not those of the run; `now` are their SHA-256 by name as they were loaded."""
+        return changed_tables(self.hashes, now, self.solved, self.scenario)
+
 
 def read_edited_workbook(path: Path) -> EditedWorkbook:
     """Read a workbook that ccs-model wrote, perhaps edited and saved by another program.
@@ -105,15 +111,15 @@ def read_edited_workbook(path: Path) -> EditedWorkbook:
         hint = f"name the workbook: {path.name.removeprefix(LOCK)}"
         raise InputError([Issue(shown, "is a lock file of Excel and holds no plan", hint)])
     raw = contents(path, largest_bytes=TABLE_BYTES, expected="a workbook of ccs-model", at=shown)
-    cells, names = stored_workbook(raw, shown, MOST_CELLS)
-    book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names)
+    cells, names, merged = stored_workbook(raw, shown, MOST_CELLS)
+    book = WorkbookReader(path, shown, {(each.sheet, each.row, each.column): each for each in cells}, names, merged)
     notices = book.validate_format()
     solved = book.solved_scenario()
     reading = _Edits(book, solved)
     reading.read()
     found = {issue.where for issue in reading.issues}
     changed = (issue for issue in book.changed_results() if issue.where not in found)
-    issues = [*reading.issues, *changed, *missing_files(path, shown, solved)]
+    issues = [*book.merged_inputs(), *reading.issues, *changed, *missing_files(path, shown, solved)]
     scenario = solved
     try:
         scenario = reading.scenario()
@@ -138,23 +144,17 @@ def read_edited_workbook(path: Path) -> EditedWorkbook:
 
 
 @dataclass
-class _Edits:
-    """The edited cells of a workbook, and the changes of its scenario that follow."""
+class _Edits(CollectedEdits):
+    """The edited cells of a workbook, read sheet by sheet; `live` holds the cell of the live input of a key."""
 
-    book: WorkbookReader
-    solved: Scenario
-    edits: list[Edit] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
-    changes: dict[str, object] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    # Key → the cell that changes it, and that of its live input.
-    taken: dict[str, str] = field(default_factory=dict)
     live: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every cell that may be edited."""
         factors = self._take_live_inputs()
         self._paths(factors)
+        keys = self.book.zip_cells("scenario_keys", "scenario_new")
+        self.key_cells = {str(self.book.value_at(at)): self.book.full_address(cell) for at, cell in keys}
         self._keys("scenario_keys", "scenario_new")
         self._keys("more_keys", "more_values")
         self._plants()
@@ -170,79 +170,7 @@ class _Edits:
             typed = ((sheet, last + n, column) for n in below for column in columns)
             found = next((place for place in typed if self.book.is_filled(place)), None)
             if found is not None:
-                self._issue(found, what, hint)
-
-    def scenario(self) -> Scenario:
-        """The scenario with all changes. Raises InputError with the cell of each error."""
-        if not self.changes:
-            return self.solved
-        try:
-            return self.solved.with_changes(self.changes, self.places)
-        except InputError as error:
-            raise InputError(map(self._locate_issue, error.issues)) from error
-
-    def _locate_issue(self, issue: Issue) -> Issue:
-        """The issue of a key, at the cell that changed it."""
-        key = issue.where
-        near = [each for each in self.places if is_within(key, each) or is_within(each, key)]
-        if not near:
-            return issue
-        return Issue(self.places[max(near, key=len)], f"{key}: {issue.what}", issue.hint)
-
-    def _edit(self, place: Place, what: str, key: str, old: object, new: object) -> None:
-        self.edits.append(Edit(self.book.address(place), what, key, old, new))
-
-    def _take(self, key: str, place: Place) -> bool:
-        """Whether no other cell changes the key, one above it, or one beneath it; if one does, add an issue."""
-        for other, cell in self.taken.items():
-            if is_within(key, other) or is_within(other, key):
-                self._issue(place, f"{key} is already changed at {cell}", "keep one of the two")
-                return False
-        self.taken[key] = self.book.address(place)
-        return True
-
-    def _change(self, key: str, value: object, place: Place) -> None:
-        self.changes[key] = value
-        self.places.setdefault(key, self.book.full_address(place))
-
-    def _issue(self, place: Place, what: str, hint: str = "") -> None:
-        self.issues.append(Issue(self.book.full_address(place), what, hint))
-
-    def _require_plain_value(self, place: Place, expected: str = "a value") -> bool:
-        """Whether a cell holds neither a formula nor a date; if it does, add an issue."""
-        cell = self.book.cell(place)
-        if cell is None or not (cell.has_formula or cell.is_date):
-            return True
-        if not cell.has_formula:
-            self._issue(place, f"is a date, expected {expected}", "format the cell as a number and type the value")
-        elif cell.value == "":
-            what = "holds a formula without a stored value, expected a value"
-            self._issue(place, what, "type its value; a spreadsheet program shows it")
-        else:
-            self._issue(place, "holds a formula, expected a value", f"type its value: {cell.value!r}")
-        return False
-
-    def _number(self, place: Place, low: float, high: float, unit: str) -> float | None:
-        """The number of a cell within its range; None, with an issue, if there is none."""
-        if not self._require_plain_value(place, f"a number from {low:g} to {high:g}"):
-            return None
-        value = self.book.value_at(place)
-        if isinstance(value, bool) and (low, high) == (0.0, 1.0):  # a switch
-            return float(value)
-        if isinstance(value, bool) or not isinstance(value, float | int):
-            got = "nothing" if value == "" else repr(value)
-            hint = "the cell is text: format it as a number and type it again" if is_digits(value) else ""
-            if isinstance(value, str) and value.strip().endswith("%") and is_digits(value.strip()[:-1]):
-                hint = f"type {float(value.strip()[:-1]) / 100:g}"
-            self._issue(
-                place, f"expected a number from {low:g} to {high:g}, got {got}", hint or "type digits and no unit"
-            )
-            return None
-        if not low <= value <= high:
-            hint = f"{value:g} % is {value / 100:g}" if high <= 1 < value <= 100 else unit
-            self._issue(place, f"expected a number from {low:g} to {high:g}, got {value:g}", hint)
-            return None
-        return float(value)
+                self.add_issue(found, what, hint)
 
     def _take_live_inputs(self) -> dict[str, tuple[float, Place]]:
         """Take the live inputs of sheet Inputs, and return the edited factors with their cells."""
@@ -258,26 +186,26 @@ class _Edits:
             if not key:
                 self._check_non_input(place, names[name])
                 continue
-            value = self._number(place, float(each["low"]), float(each["high"]), each["meaning"])
+            value = self.number(place, float(each["low"]), float(each["high"]), each["meaning"])
             solved = self.book.value_at(names[name])
             if value is None or is_same_number(value, solved):
                 continue
             known = 1.0 if key == PLAY else _leaf(self.solved, key)
             if not isinstance(solved, float | int) or not is_same_number(float(solved), known):
-                self._issue(names[name], f"is {solved!r}, but the plan was solved with {known}", "restore it")
+                self.add_issue(names[name], f"is {solved!r}, but the plan was solved with {known}", "restore it")
                 continue
             if key == PLAY:
                 factors[name] = (value, place)
-                self._edit(place, name, each["scales"].split()[0], 1.0, value)
-            elif self._take(key, place):
-                self._edit(place, name, key, known, convert_to_type_of(value, known))
-                self._change(key, convert_to_type_of(value, known), place)
+                self.add_edit(place, name, each["scales"].split()[0], 1.0, value)
+            elif self.take(key, place):
+                self.add_edit(place, name, key, known, convert_to_type_of(value, known))
+                self.change(key, convert_to_type_of(value, known), place)
         for name, (value, place) in factors.items():
             for key in declared[name]["scales"].split():
-                if key not in (_CARBON, _SOCIAL) and self._take(key, place):
+                if key not in (_CARBON, _SOCIAL) and self.take(key, place):
                     known = _leaf(self.solved, key)
                     assert isinstance(known, float | int)
-                    self._change(key, float(known) * value, place)
+                    self.change(key, float(known) * value, place)
         return factors
 
     def _check_non_input(self, place: Place, before: Place) -> None:
@@ -287,7 +215,7 @@ class _Edits:
             return
         shown, known = (f"{each:g}" if isinstance(each, float) else repr(each) for each in (value, solved))
         what = f"is {shown}, which is not what was solved with ({known}): the cell is not an input of the workbook"
-        self._issue(place, what, "restore it; to change the plan, give a scenario key below a new value")
+        self.add_issue(place, what, "restore it; to change the plan, give a scenario key below a new value")
 
     def _paths(self, factors: Mapping[str, tuple[float, Place]]) -> None:
         """Take the carbon price and the social cost of carbon by year, with their factors."""
@@ -296,34 +224,58 @@ class _Edits:
             (_CARBON, "carbon_price_factor", "carbon_price", policy.carbon_price_per_t),
             (_SOCIAL, "social_cost_factor", "social_cost", policy.social_cost_of_carbon_per_t),
         ):
-            times, place = factors.get(factor, (1.0, None))
+            times, of_factor = factors.get(factor, (1.0, None))
             if key == _SOCIAL and self.solved.is_static:  # Without a social account the workbook has no such row.
                 continue
             path: dict[int, float] = {}
-            first: Place | None = place
+            cells: dict[int, Place] = {}
+            edited: list[Place] = []
+            is_zero = True
             for at, cell, before in self.book.zip_cells("calendar_year", f"{row}_input", f"{row}_solved"):
                 shown_year, old = self.book.value_at(at), self.book.value_at(before)
-                value = self._number(cell, 0.0, 1e9, "")
+                value = self.number(cell, 0.0, 1e9, "")
                 if value is None or not isinstance(old, float | int) or not isinstance(shown_year, float | int):
                     continue
-                year = int(shown_year)
-                path[year] = value * times
+                year, is_zero = int(shown_year), is_zero and old == 0
+                # Nothing follows from the year after a static one, nor from damages at the end of the horizon.
+                if year != self.solved.horizon_end or not (self.solved.is_static or key == _SOCIAL):
+                    path[year], cells[year] = value * times, cell
                 if not is_same_number(value, old):
-                    first = first if first is not None and first != place else cell
-                    self._edit(cell, f"{row.replace('_', ' ')} {year}", f"{key}.{year}", float(old), value)
-                    self.places[f"{key}.{year}"] = self.book.full_address(cell)
-            if first is None or not self._take(key, first):
+                    edited.append(cell)
+                    self.add_edit(cell, f"{row.replace('_', ' ')} {year}", f"{key}.{year}", float(old), value)
+            if not edited and of_factor is None:
                 continue
-            if first == place and known:
-                path = {year: amount * times for year, amount in known.items()}
-            elif known:
-                # The path before and after the horizon stays.
-                path = {year: v * times for year, v in known.items() if not path or year not in path} | path
-            if key == _SOCIAL:
-                path.pop(self.solved.horizon_end, None)
-                if policy.social_cost_series is not None:
-                    self._change(_SERIES, None, first)
-            self._change(key, path, first)
+            factor_cells = [] if of_factor is None else [of_factor]
+            if not edited and not known:
+                self._report_lone_factor(key, *factor_cells, has_values=not is_zero)
+                continue
+            if not self.take(key, [*edited, *factor_cells][0]):
+                continue
+            # The path before and after the horizon stays; without edited years, all of it but for the factor.
+            outside = {year: v * times for year, v in known.items() if not edited or not path or year not in path}
+            path = outside | path if edited else outside
+            for year in path:
+                part = f"{key}.{year}"
+                of_year = [cells[year], *factor_cells] if edited and year not in outside else factor_cells
+                if of_year:
+                    self.cells_of[part] = of_year
+                else:
+                    self.kept[part] = self.solved.places.get(part) or self.solved.places.get(key, key)
+            if key == _SOCIAL and policy.social_cost_series is not None:
+                self.change(_SERIES, None, *edited)
+            self.change(key, path, *edited, *factor_cells)
+
+    def _report_lone_factor(self, key: str, place: Place, *, has_values: bool) -> None:
+        """Add an issue for a factor without a path of the scenario that it could multiply."""
+        what = "carbon price" if key == _CARBON else "social cost of carbon"
+        hint = f"restore 1, or type the {what} by year into the shaded cells of sheet Series"
+        if not has_values:
+            self.add_issue(place, f"multiplies the {what}, of which the scenario has none", hint)
+            return
+        series = self.solved.policy.social_cost_series or SOCIAL_COST_SERIES
+        text = f"multiplies the series {series}, which a scenario takes as it is, with its discount rates and its range"
+        own = "scaled rows of policy/social_cost_of_carbon.csv in tables of your own scale the series"
+        self.add_issue(place, text, f"{hint}; {own}")
 
     def _keys(self, keys: str, values: str) -> None:
         """Take new values of scenario keys."""
@@ -333,26 +285,26 @@ class _Edits:
             if new == "" and (keys != "more_keys" or not key) and (cell is None or not cell.has_formula):
                 continue
             if not key:
-                self._issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
+                self.add_issue(at, "expected a key of the scenario beside the value", "such as solver.mip_gap")
             elif keys == "scenario_keys" and key in self.live:
-                self._issue(place, f"{key} has a cell of its own, {self.live[key]}", "clear this cell, and use that")
-            elif new == "" and self._require_plain_value(place):
-                self._issue(place, f"expected a value of {key}")
-            elif not self._require_plain_value(place):
+                self.add_issue(place, f"{key} has a cell of its own, {self.live[key]}", "clear this cell, and use that")
+            elif not self.require_plain_value(place):
                 continue
+            elif new == "":
+                self.add_issue(place, f"expected a value of {key}")
             elif old_name := renamed_key(key):
-                self._issue(at, old_name)
+                self.add_issue(at, old_name)
             else:
                 self._new_value(key, new, place, is_listed=keys == "scenario_keys")
 
     def _new_value(self, key: str, new: Value, place: Place, *, is_listed: bool) -> None:
         """Take a new value of one key, unless it is the present one; a key that is not listed may be unknown."""
         old = _leaf(self.solved, key)
-        value = self._parse_value(place, new, old)
+        value = self._parse_years(place, new, old) if key == _YEARS else self._parse_value(place, new, old)
         if is_same(value, old) and (is_listed or old is not None):
             return
-        if self._take(key, place):
-            self._edit(place, key, key, old, value)
+        if self.take(key, place):
+            self.add_edit(place, key, key, old, value)
             self._put(key, value, place)
 
     def _put(self, key: str, value: object, place: Place) -> None:
@@ -360,15 +312,27 @@ class _Edits:
         above, _, last = key.rpartition(".")
         mapping = _leaf(self.solved, above) if above else None
         if value is not None or not isinstance(mapping, Mapping):
-            self._change(key, value, place)
+            self.change(key, value, place)
             return
         # Other entries that were changed before are part of what is left.
         beneath = [each for each in self.changes if each.startswith(f"{above}.")]
+        cells = [cell for each in beneath for cell in self.cells_of[each]]
         changed = {each.rpartition(".")[2]: self.changes.pop(each) for each in beneath}
         left = {str(name): each for name, each in mapping.items()} | changed
         known = self.changes.get(above, left)
         assert isinstance(known, Mapping)
-        self._change(above, {name: each for name, each in known.items() if str(name) != last}, place)
+        self.change(above, {name: each for name, each in known.items() if str(name) != last}, *cells, place)
+
+    def _parse_years(self, place: Place, new: Value, old: object) -> object:
+        """The years of a cell: a list, also in place of `static`, or `static` in place of a list."""
+        text = str(new).strip("\"' ")
+        if text.casefold() == _STATIC:
+            return _STATIC
+        if isinstance(new, bool | float) or not re.search(r"[0-9]", text):
+            got = f"{new:g}" if isinstance(new, float) else repr(text)
+            self.add_issue(place, f"expected years or {_STATIC}, got {got}", "such as 2026, 2030, 2035")
+            return old
+        return self._parse_value(place, new, ())
 
     def _parse_value(self, place: Place, new: Value, old: object) -> object:
         """The value of a cell as the scenario takes it: text is read as in a scenario file."""
@@ -383,7 +347,7 @@ class _Edits:
         if isinstance(old, str):
             return new
         if not isinstance(old, tuple | Mapping) and (hint := thousands_hint(new)):
-            self._issue(place, f"'{new}' is text whose points may separate thousands", hint)
+            self.add_issue(place, f"'{new}' is text whose points may separate thousands", hint)
             return old
         document = values_in(f"value: {add_brackets(new, old)}\n", self.book.full_address(place))
         if document.issues:
@@ -400,17 +364,19 @@ class _Edits:
         for at, place in self.book.zip_cells("plant_ids", "plant_decisions"):
             plant, text = str(self.book.value_at(at)), decision(self.book.value_at(place))
             old = decision_text(self.solved, plant)
-            if not self._require_plain_value(place) or text.casefold() == old.casefold():
+            if not self.require_plain_value(place) or text.casefold() == old.casefold():
                 continue
             found = plant_decision(text)
             if found is None:
                 typed = self.book.value_at(place)
                 typed = f"{typed:g}" if isinstance(typed, float) else typed
-                self._issue(place, f"'{typed}' is no decision on a plant", decision_hint(text))
+                self.add_issue(place, f"'{typed}' is no decision on a plant", decision_hint(text))
                 continue
             required, year, excluded = found
-            key = "exclude" if excluded else "not_before" if year and not required else "require"
-            self._edit(place, plant, f"plants.{key}", old, text)
+            # A decision that is cleared names the key that it had.
+            of_key = found if any(found) else plant_decision(old) or found
+            key = "exclude" if of_key[2] else "not_before" if of_key[1] and not of_key[0] else "require"
+            self.add_edit(place, plant, f"plants.{key}", old, text)
             for names, is_named in ((require, required), (exclude, excluded)):
                 if not is_named:
                     names.pop(plant, None)
@@ -427,17 +393,15 @@ class _Edits:
         ):
             if changed and new != before:
                 now, was = _decisions_by_plant(new), _decisions_by_plant(before)
-                first = next(place for plant, place in changed.items() if now.get(plant) != was.get(plant))
-                if self._take(key, first):
-                    self._change(key, new, first)
-                    named = {f"{key}[{i}]" if isinstance(new, tuple) else f"{key}.{plant}": plant
-                             for i, plant in enumerate(plant_and_reason(each)[0] for each in new)}  # fmt: skip
-                    self.places |= {
-                        part: self.book.full_address(changed[plant])
-                        if plant in changed
-                        else self.solved.places.get(part, key)
-                        for part, plant in named.items()
-                    }
+                cells = [place for plant, place in changed.items() if now.get(plant) != was.get(plant)]
+                if self.take(key, cells[0]):
+                    self.change(key, new, *cells)
+                    for i, plant in enumerate(plant_and_reason(each)[0] for each in new):
+                        part = f"{key}[{i}]" if isinstance(new, tuple) else f"{key}.{plant}"
+                        if plant in changed:
+                            self.cells_of[part] = [changed[plant]]
+                        else:
+                            self.kept[part] = self.solved.places.get(part, key)
 
     def _sites(self) -> None:
         """Take the use and the capacities of sites."""
@@ -446,36 +410,38 @@ class _Edits:
             "site_ids", "site_use", "site_use_solved", "site_capacity", "site_capacity_solved"
         )
         sites = [str(self.book.value_at(row[0])) for row in columns]
-        excluded: list[str] = []
-        changed: Place | None = None
+        excluded: dict[str, Place] = {}
+        changed: list[Place] = []
         for site, (_, place, solved, _, _) in zip(sites, columns, strict=True):
             use, used = (decision(self.book.value_at(each)).lower() for each in (place, solved))
-            if use not in (YES, NO) and self._require_plain_value(place):
-                self._issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
-            if not self._require_plain_value(place) or use not in (YES, NO):
+            if not self.require_plain_value(place):
+                use = used
+            elif use not in (YES, NO):
+                self.add_issue(place, f"expected {YES} or {NO}, got {use or 'nothing'!r}")
                 use = used
             if use == NO:
-                excluded.append(site)
+                excluded[site] = place
             if use != used:
-                self._edit(place, site, "storage.exclude", used, use)
-                changed = changed or place
-        if changed is not None:
+                self.add_edit(place, site, "storage.exclude", used, use)
+                changed.append(place)
+        if changed:
             if len(excluded) == len(sites):
-                self._issue(changed, "no storage site is left", f"write {YES} for one of them")
-            elif self._take("storage.exclude", changed):
-                self._change("storage.exclude", tuple(excluded), changed)
+                self.add_issue(changed[0], "no storage site is left", f"write {YES} for one of them")
+            elif self.take("storage.exclude", changed[0]):
+                self.change("storage.exclude", tuple(excluded), *changed)
+                self.cells_of |= {f"storage.exclude[{i}]": [place] for i, place in enumerate(excluded.values())}
         capacities = dict(storage.capacity_kt)
-        edited: Place | None = None
+        edited: list[Place] = []
         for site, (_, _, _, place, before) in zip(sites, columns, strict=True):
             old = self.book.value_at(before)
-            value = self._number(place, 0.0, 1e9, "thousand tonnes")
+            value = self.number(place, 0.0, 1e9, "thousand tonnes")
             if value is not None and not is_same_number(value, old):
-                self._edit(place, site, "storage.capacity_kt", old, value)
+                self.add_edit(place, site, "storage.capacity_kt", old, value)
                 capacities[site] = value
-                self.places[f"storage.capacity_kt.{site}"] = self.book.full_address(place)
-                edited = edited or place
-        if edited is not None and self._take("storage.capacity_kt", edited):
-            self._change("storage.capacity_kt", capacities, edited)
+                self.cells_of[f"storage.capacity_kt.{site}"] = [place]
+                edited.append(place)
+        if edited and self.take("storage.capacity_kt", edited[0]):
+            self.change("storage.capacity_kt", capacities, *edited)
 
 
 def _leaf(scenario: Scenario, key: str) -> object:

@@ -60,8 +60,30 @@ def stored_cells(raw: bytes, name: str) -> list[StoredCell]:
     return stored_workbook(raw, name)[0]
 
 
-def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[list[StoredCell], dict[str, str]]:
-    """Every filled cell of a workbook, `most` at the most, and the address of each defined name.
+class MergedArea(NamedTuple):
+    """Cells that a program shows as one, with the value of the first; rows and columns are counted from 1."""
+
+    sheet: str
+    row: int
+    column: int
+    last_row: int
+    last_column: int
+
+    def overlaps(self, other: MergedArea) -> bool:
+        """Whether a cell is in both areas."""
+        return (
+            self.sheet == other.sheet
+            and self.row <= other.last_row
+            and other.row <= self.last_row
+            and self.column <= other.last_column
+            and other.column <= self.last_column
+        )
+
+
+def stored_workbook(
+    raw: bytes, name: str, most: int | None = None
+) -> tuple[list[StoredCell], dict[str, str], list[MergedArea]]:
+    """Every filled cell of a workbook, `most` at the most, the address of each defined name, and the merged areas.
 
     Raises as `stored_cells`.
     """
@@ -70,10 +92,11 @@ def stored_workbook(raw: bytes, name: str, most: int | None = None) -> tuple[lis
         raise InputError([Issue(name, result.what, result.hint)])
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            cells = list(itertools.islice(_cells(archive), most))
+            merged: list[MergedArea] = []
+            cells = list(itertools.islice(_cells(archive, merged), most))
             if most is not None and len(cells) == most:
                 raise ValueError(f"{most:,} filled cells or more")
-            return cells, _defined_names(archive)
+            return cells, _defined_names(archive), merged
     except (KeyError, IndexError, ValueError, zlib.error, zipfile.BadZipFile, ElementTree.ParseError) as error:
         raise InputError([Issue(name, f"is no workbook that can be read: {error}")]) from error
 
@@ -94,8 +117,8 @@ def _defined_names(archive: zipfile.ZipFile) -> dict[str, str]:
     return {each.attrib["name"]: (each.text or "").replace("$", "").replace("'", "") for each in whole}
 
 
-def _cells(archive: zipfile.ZipFile) -> Iterator[StoredCell]:
-    """Cells one after the other, sheet by sheet."""
+def _cells(archive: zipfile.ZipFile, merged: list[MergedArea]) -> Iterator[StoredCell]:
+    """Cells one after the other, sheet by sheet; merged areas are added to `merged`."""
     parts = archive.namelist()
     texts = ElementTree.fromstring(archive.read(_TEXTS)) if _TEXTS in parts else ()
     shared = ["".join(text.text or "" for text in item.iter(f"{_MAIN}t")) for item in texts]
@@ -104,6 +127,9 @@ def _cells(archive: zipfile.ZipFile) -> Iterator[StoredCell]:
     for sheet, part in _sheets(archive):
         filled: dict[str, tuple[str, int, int]] = {}
         for cell in _elements(archive, part):
+            if cell.tag == f"{_MAIN}mergeCell":
+                merged.append(_merged_area(sheet, cell.attrib["ref"]))
+                continue
             value = _value(cell, shared)
             if value is None:
                 continue
@@ -114,6 +140,14 @@ def _cells(archive: zipfile.ZipFile) -> Iterator[StoredCell]:
             is_date = isinstance(value, float) and int(cell.attrib.get("s", 0)) in dates
             formula = _formula(cell, row, column, filled)
             yield StoredCell(sheet, row, column, value, formula is not None, is_date, formula)
+
+
+def _merged_area(sheet: str, ref: str) -> MergedArea:
+    ends = [_ADDRESS.fullmatch(each) for each in ref.split(":")]
+    first, last = ends[0], ends[-1]
+    if first is None or last is None:
+        raise ValueError(f"a merged area is called {ref}")
+    return MergedArea(sheet, int(first[2]), column_number(first[1]), int(last[2]), column_number(last[1]))
 
 
 def _formula(
@@ -132,12 +166,14 @@ def _formula(
 
 
 def _elements(archive: zipfile.ZipFile, part: str) -> Iterator[ElementTree.Element]:
-    """Cells of a part one after the other; rows are forgotten once read."""
+    """Cells and merged areas of a part one after the other; rows are forgotten once read."""
     with archive.open(part) as file:
         for _, element in ElementTree.iterparse(file):
             if element.tag == f"{_MAIN}row":
                 yield from element.iter(f"{_MAIN}c")
                 element.clear()
+            elif element.tag == f"{_MAIN}mergeCell":
+                yield element
 
 
 def _value(cell: ElementTree.Element, shared: list[str]) -> float | str | bool | None:

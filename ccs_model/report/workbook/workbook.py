@@ -28,6 +28,7 @@ from ccs_model.report.workbook.columns import (
     checked_number,
     checked_text,
     is_missing,
+    label,
     number_format,
     quote_format,
     text_width,
@@ -42,7 +43,7 @@ from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.report.workbook.summary_sheet import SUMMARY
 from ccs_model.report.workbook.transport_sheet import STORAGE, TRANSPORT
 from ccs_model.report.workbook.uncertainty_sheet import CALIBRATION, UNCERTAINTY
-from ccs_model.units import label_of, unit_of
+from ccs_model.units import label_of, money_text, unit_of
 
 SHEETS: tuple[SheetSpec, ...] = (
     COVER,
@@ -214,6 +215,18 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "plants": ("Plants", "Plants that enter, leave or change their retrofits relative to the first run."),
     "inputs": ("Inputs", "Inputs that differ: scenario keys by value, tables by the start of their SHA-256."),
 }
+# Columns with names of quantities, which are shown by their labels, and headings that the name does not give.
+_NAMES = ("quantity", "term", "item")
+_FIRST_RUN = "first_"
+OWN_MONEY = "own money"
+"""The money of a row whose runs have other currencies or price years; it has no differences."""
+_HEADINGS_OF_COMPARISON: Mapping[str, str] = {
+    "objective_name": "Objective",
+    "objective": "Value of the objective",
+    "gap_share": "Optimality gap",
+    "searched_gap_share": "Optimality gap within the links searched",
+    "question_sha256": "SHA-256 of the inputs",
+}
 _EMPTY: Mapping[str, str] = {"plants": "Every plant has the retrofits of the first run.", "inputs": "No input differs."}
 
 
@@ -223,19 +236,22 @@ def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], p
     Raises FileError when it cannot be written.
     """
     book = _PlainBook("Runs side by side")
+    runs = tables["runs"].to_dict("records")
+    money = {money_text(str(run["currency"]), int(run["price_year"])) for run in runs}
+    own = money.pop() if len(money) == 1 else OWN_MONEY
     for name, table in tables.items():
-        _write_comparison_sheet(book, name, table, names)
+        _write_comparison_sheet(book, name, table, names, own)
     return write_atomic(path, book.close())
 
 
-def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
+def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, names: Sequence[str], money: str) -> None:
     title, message = _TITLES[name]
     sheet = book.sheet(title, message if len(table) else _EMPTY.get(name, message))
     columns = [str(column) for column in table.columns]
     sides = _sides(columns, names)
     widths = [0] * len(columns)
     for at, column in enumerate(columns):
-        text = column if at in sides else _heading(column)
+        text = column if at in sides else _comparison_heading(column, money)
         side = "right" if at in sides or unit_of(column) else "left"
         form = book.form(bold=True, bottom=1, text_wrap=True, align=side)
         sheet.write_string(_HEAD_ROW, at, checked_text(text, f"{title}, heading"), form)
@@ -246,7 +262,8 @@ def _write_comparison_sheet(book: _PlainBook, name: str, table: pd.DataFrame, na
             where = f"{title}!{xl_rowcol_to_cell(place, at)}"
             minus = sides.get(at)
             if minus is None or is_missing(value):
-                wide = _cell(sheet, book, (place, at), value, form_of if at in sides else columns[at], where)
+                shown = label(str(value)) if at not in sides and columns[at] in _NAMES else value
+                wide = _cell(sheet, book, (place, at), shown, form_of if at in sides else columns[at], where)
             else:
                 run, first = (xl_rowcol_to_cell(place, other) for other in minus)
                 form = book.form(num_format=number_format(form_of, float(value)))
@@ -271,6 +288,16 @@ def _heading(column: str) -> str:
     """The heading of a column, with its unit."""
     unit = unit_of(column)
     return label_of(column) + ("" if unit is None else f", {unit.text.format(currency='').strip()}")
+
+
+def _comparison_heading(column: str, money: str) -> str:
+    """The heading of a column of a comparison, as in the workbook of a plan, with its unit and money."""
+    name = column.removeprefix(_FIRST_RUN)
+    text = _HEADINGS_OF_COMPARISON.get(name)
+    if text is None:
+        unit = unit_of(name)
+        text = label(name) + ("" if unit is None else f", {unit.text.format(currency=money)}")
+    return text if name == column else f"First run: {text[:1].lower()}{text[1:]}"
 
 
 def _cell(sheet: Any, book: _PlainBook, at: tuple[int, int], value: Any, name: str, where: str) -> int:

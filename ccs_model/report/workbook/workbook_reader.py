@@ -21,21 +21,20 @@ from xlsxwriter.utility import xl_col_to_name
 from ccs_model import __version__
 from ccs_model.errors import InputError, Issue, schema_issue
 from ccs_model.inputs.cells import nearest_hint
-from ccs_model.plan.cache_key import OWN
 from ccs_model.plan.stored_run import retrofit_text
 from ccs_model.report.workbook.book import READ_BACK
-from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE
+from ccs_model.report.workbook.columns import PLANT_DATA, SOLVED_BESIDE, declared_rows
 from ccs_model.report.workbook.formulas import column_number
 from ccs_model.report.workbook.plants_sheet import CHANGES, EXCLUDE, REQUIRE
-from ccs_model.report.workbook.recalculation import StoredCell
-from ccs_model.report.workbook.run_log_sheet import FORMAT
+from ccs_model.report.workbook.recalculation import MergedArea, StoredCell
+from ccs_model.report.workbook.run_log_sheet import COVER, FORMAT
 from ccs_model.report.workbook.solver_fingerprints import changed_cells
 from ccs_model.report.workbook.transport_sheet import NO, YES
 from ccs_model.report.workbook.workbook import SHEET, SHEETS, leads
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.read import resolved_scenario
-from ccs_model.scenario.sections import OwnTables
-from ccs_model.scenario.yaml_document import LARGEST_BYTES, full_path
+from ccs_model.scenario.yaml_document import LARGEST_BYTES
+from ccs_model.units import join_first_names
 
 Value = float | str | bool
 # Sheet, row and column, counted from 1.
@@ -47,8 +46,16 @@ _AGAIN = "take the workbook from the run folder again and edit its shaded cells 
 # Changed cells of a sheet that are named one by one, at most.
 _MOST_CHANGED = 12
 _MOVED = "are not what the run wrote, the first here"
-# Sheets with inputs or with what the plan was solved from.
-_READ = ("Inputs", "Series", "Plants", "Storage", "Data", "RunLog")
+# Sheets with inputs, and those with what the plan was solved from.
+_INPUT_SHEETS, _SOLVED_FROM = ("Inputs", "Series", "Plants", "Storage"), ("Data", "RunLog")
+# Names of the cells that may be edited.
+_INPUT_NAMES = (
+    *(each["name"] for each in declared_rows("named_inputs.csv") if each["key"]),
+    "carbon_price_input", "social_cost_input", "scenario_new", "more_keys", "more_values",
+    "plant_decisions", "site_use", "site_capacity",
+)  # fmt: skip
+# Cells that the origin of a value names, at most.
+_MOST_NAMED = 12
 _RANGE = re.compile(r"(\w+)!([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 
 
@@ -58,28 +65,21 @@ def drop_consequences(issues: Sequence[Issue]) -> list[Issue]:
     return [issue for issue in issues if _MOVED in issue.what or issue.where.rpartition("!")[0] not in moved]
 
 
-def missing_files(path: Path, shown: str, scenario: Scenario) -> Iterator[Issue]:
-    """An issue for each file of the user that the scenario names and that is not beside the workbook."""
-    own = OwnTables.of(scenario)
-    corridors = scenario.transport.corridors
-    named = [
-        *(name for _, name in own.files), own.data, own.terrain, scenario.calibration.file,
-        corridors if corridors not in ("auto", "all") else None,
-    ]  # fmt: skip
-    for name in dict.fromkeys(filter(None, named)):
-        there = path.parent / name
-        if not there.exists():
-            what = f"the plan was solved with your own file {name}, which is not at {full_path(there)}"
-            hint = f"copy the folder {OWN} of the run folder beside the workbook"
-            yield Issue(f"{shown}:RunLog", what, hint)
-
-
 class WorkbookReader:
     """Cells and names of a workbook, found by the names that ccs-model defines."""
 
-    def __init__(self, path: Path, shown: str, cells: Mapping[Place, StoredCell], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shown: str,
+        cells: Mapping[Place, StoredCell],
+        names: Mapping[str, str],
+        merged: Sequence[MergedArea] = (),
+    ) -> None:
         self.path, self.shown = path, shown
         self._cells, self._names = cells, names
+        inputs = [area for name in _INPUT_NAMES if (area := self._area(name)) is not None]
+        self._merged = [area for area in merged if any(map(area.overlaps, inputs))]
 
     def full_address(self, place: Place) -> str:
         """A cell as errors name it: `plan.xlsx:Inputs!C7`."""
@@ -89,6 +89,36 @@ class WorkbookReader:
         """A cell as a reader names it: `Inputs!C7`."""
         sheet, row, column = place
         return f"{sheet}!{xl_col_to_name(column - 1)}{row}"
+
+    def full_addresses(self, cells: Sequence[Place]) -> str:
+        """Cells as errors and origins name them, sheets once: `plan.xlsx:Plants!D7, D9, Inputs!D16`."""
+        first, *others = cells
+        names, sheet = [self.full_address(first)], first[0]
+        for cell in others:
+            names.append(self.address(cell).removeprefix(f"{sheet}!"))
+            sheet = cell[0]
+        return join_first_names(names, _MOST_NAMED)
+
+    def is_merged_input(self, place: Place) -> bool:
+        """Whether a cell is merged with an input."""
+        sheet, row, column = place
+        return any(MergedArea(sheet, row, column, row, column).overlaps(area) for area in self._merged)
+
+    def merged_inputs(self) -> Iterator[Issue]:
+        """An issue for each merged area with inputs, since a program keeps the value of its first cell only."""
+        for area in self._merged:
+            first, last = (area.sheet, area.row, area.column), (area.sheet, area.last_row, area.last_column)
+            cells = f"{self.address(first)}:{self.address(last).rpartition('!')[2]}"
+            what = f"is merged with other cells ({cells}), of which only the first keeps its value"
+            yield Issue(self.full_address(first), what, "unmerge them and fill in each cell by itself")
+
+    def _area(self, name: str) -> MergedArea | None:
+        """The cells of a defined name from its first to its last; None where it is missing or damaged."""
+        found = _RANGE.fullmatch(self._names.get(f"{READ_BACK}{name}", self._names.get(name, "")))
+        if found is None:
+            return None
+        sheet, left, top, right, bottom = found.groups()
+        return MergedArea(sheet, int(top), column_number(left), int(bottom or top), column_number(right or left))
 
     def places(self, name: str) -> list[Place]:
         """The cells of a defined name, row by row. Raises InputError if the name is missing or damaged."""
@@ -158,14 +188,13 @@ class WorkbookReader:
                 hint = "solve its scenario again: ccs-model optimize scenario.resolved.yaml of its run folder"
                 raise InputError([Issue(self.shown, what, hint)])
             raise InputError([Issue(self.shown, "ccs-model did not write this workbook", FOREIGN)])
-        self._validate_sheets()
+        notices = self._check_sheets()
         found, version = str(self.value("workbook_format")), str(self.value("workbook_version"))
         if found != FORMAT:
             remedy = "solve the scenario.resolved.yaml of its run folder again"
             raise InputError(
                 [schema_issue(self.full_address(self.places("workbook_format")[0]), found, FORMAT, remedy, version)]
             )
-        notices = []
         if version != __version__:
             notices.append(
                 f"{self.shown} was written by ccs-model {version}, and this is {__version__}; results may differ"
@@ -178,16 +207,36 @@ class WorkbookReader:
             notices.append(f"{self.shown}: {added}; it is solved again without them")
         return tuple(notices)
 
-    def _validate_sheets(self) -> None:
-        """Raise InputError for each sheet that is missing and has cells to be read back."""
+    def _check_sheets(self) -> list[str]:
+        """Return notices of missing sheets without inputs or checked results.
+
+        Raises InputError for each missing sheet that has cells to be read back.
+        """
         found = {sheet for sheet, _, _ in self._cells}
-        needed = {*_READ, *(str(row[0]) for row in self.table("solver_fingerprints", 4))}
-        written = [page.name for page in (*SHEETS, CHANGES)]
-        others = ", ".join(sorted(found.difference(written)))
+        needed = {*_INPUT_SHEETS, *_SOLVED_FROM}
+        if found >= needed:
+            needed |= {str(row[0]) for row in self.table("solver_fingerprints", 4)}
+        # Sheet Changes is one of a plan that was solved from an edited workbook; Cover lists it.
+        cover = {cell.value for cell in self._cells.values() if cell.sheet == COVER.name}
+        written = [page.name for page in (*SHEETS, *([CHANGES] if CHANGES.name in cover else ()))]
+        others = ", ".join(sorted(found.difference(written, {CHANGES.name})))
         hint = f"if it is now called {others}, rename it; otherwise {_AGAIN}" if others else _AGAIN
-        missing = (name for name in written if name in needed and name not in found)
-        if issues := [Issue(self.shown, f"sheet {name} is missing", hint) for name in missing]:
+        issues, notices = [], []
+        for name in (each for each in written if each not in found):
+            if name not in needed:
+                notices.append(f"{self.shown}: sheet {name}, which holds no inputs, is missing; the next plan has it")
+                continue
+            lost = (
+                "edits of its inputs cannot be read"
+                if name in _INPUT_SHEETS
+                else "the solved plan cannot be read"
+                if name in _SOLVED_FROM
+                else "its results cannot be compared with those of the run"
+            )
+            issues.append(Issue(self.shown, f"sheet {name} is missing, so that {lost}", hint))
+        if issues:
             raise InputError(issues)
+        return notices
 
     def solved_scenario(self) -> Scenario:
         """The scenario whose text stands on sheet RunLog."""
@@ -216,7 +265,7 @@ class WorkbookReader:
             what = f"its fingerprints of solver results are damaged: {error}"
             yield Issue(f"{self.shown}:RunLog", what, _AGAIN)
             return
-        changed = self._drop_adapted_cells(changed)
+        changed = [each for each in self._drop_adapted_cells(changed) if not self.is_merged_input(each)]
         n_changed = Counter(place[0] for place in changed)
         for sheet, n in n_changed.items():
             if n > _MOST_CHANGED:

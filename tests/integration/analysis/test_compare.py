@@ -252,6 +252,18 @@ def test_the_workbook_stores_differences_as_formulas_with_cached_values(found: C
     assert n_formulas == expected > 0
 
 
+def test_the_workbook_names_quantities_as_the_workbook_of_a_plan(found: Comparison, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(found.to_excel(tmp_path / "c.xlsx"))
+    for sheet, column, text in (("Totals", 1, "Abatement share"), ("Costs", 1, "Capture fixed O&M"),
+                                ("Ledger", 1, "Capture capex"), ("Ledger", 2, "Public purse"),
+                                ("Years", 2, "Retrofits started")):  # fmt: skip
+        cells = [row[column - 1].value for row in book[sheet].iter_rows(min_row=5)]
+        assert text in cells and not any("_" in str(cell) for cell in cells), sheet
+    headings = [cell.value for cell in book["Runs"][4]]
+    assert headings[-1] == "SHA-256 of the inputs" and "Optimality gap" in headings
+    assert "First run: capex, million CNY 2024" in [cell.value for cell in book["Plants"][4]]
+
+
 def test_the_same_runs_give_the_same_bytes(found: Comparison, folders: list[Path], tmp_path: Path) -> None:
     one, other = (compare(folders).to_excel(tmp_path / name) for name in ("a.xlsx", "b.xlsx"))
     assert one.read_bytes() == other.read_bytes()

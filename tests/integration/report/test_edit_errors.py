@@ -16,6 +16,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import InputError
 from ccs_model.paths import data_folder
+from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints, changed_cells
 from ccs_model.report.workbook.workbook import infeasible_workbook
 from tests.integration.report.editing import (
@@ -56,6 +57,19 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
         # A value without a scenario key of its own, reported together with errors of the scenario.
         "Inputs!D2": (set_named("first_year", 2028), "is 2028, which is not what was solved with (2026)"),
     },
+    {
+        "Inputs!D16": (set_named("carbon_price_factor", 2),
+                       "multiplies the carbon price, of which the scenario has none (restore 1, or type the carbon"),
+        "Inputs!D17": (set_named("social_cost_factor", 2),
+                       "multiplies the social cost of carbon, of which the scenario has none (restore 1"),
+        "Inputs!C": (lambda book: setattr(new_value(book, "years"), "value", "statik"),
+                     "expected years or static, got 'statik' (such as 2026, 2030, 2035)"),
+        # A formula without a stored value is one error.
+        "Inputs!B": (set_more("solver.seed", "=1+1"), "holds a formula without a stored value"),
+        "Storage!C": (set_named("site_use", "=A1"), "holds a formula without a stored value"),
+    },
+    {"Inputs!C": (lambda book: setattr(new_value(book, "years"), "value", "static"),
+                  "budget.cumulative_mn.2026: no period starts in 2026")},
     {
         "Inputs!D14": (set_named("budget_mn", 9e8), "is implausible"),
         "Inputs!C": (lambda book: setattr(new_value(book, "storage.sites"), "value", "[Ordoss]"),
@@ -224,10 +238,12 @@ def test_foreign_outdated_or_damaged_workbook_is_reported(
 @pytest.mark.parametrize(
     ("edit", "what"),
     [
-        (lambda book: book.remove(book["Series"]), "sheet Series is missing (take the workbook"),
-        (lambda book: book.remove(book["Retrofits"]), "sheet Retrofits is missing (take the workbook"),
+        (lambda book: book.remove(book["Series"]),
+         "sheet Series is missing, so that edits of its inputs cannot be read (take"),
+        (lambda book: book.remove(book["Retrofits"]),
+         "sheet Retrofits is missing, so that its results cannot be compared with those of the run (take"),
         (lambda book: setattr(book["Plants"], "title", "Works"),
-         "sheet Plants is missing (if it is now called Works, rename it; otherwise take the workbook"),
+         "(if it is now called Works, rename it; otherwise take the workbook"),
     ],
 )  # fmt: skip
 def test_a_missing_sheet_is_the_only_error(
@@ -236,6 +252,27 @@ def test_a_missing_sheet_is_the_only_error(
     error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).exception
     assert isinstance(error, InputError) and len(error.issues) == 1
     assert what in str(error)
+
+
+@pytest.mark.parametrize(("down", "right"), [(2, 0), (0, 1)])
+def test_merged_decisions_are_one_error(solved_run: Path, tmp_path: Path, down: int, right: int) -> None:
+    def edit(book: Workbook) -> None:
+        first = plant(book, "MEOH_22")
+        first.value = "exclude"
+        row, column = first.row, first.column
+        book["Plants"].merge_cells(start_row=row, end_row=row + down, start_column=column, end_column=column + right)
+
+    error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).exception
+    assert isinstance(error, InputError)
+    (issue,) = error.issues
+    assert "b.xlsx:Plants!D" in issue.where and "of which only the first keeps its value" in issue.what
+    assert issue.hint == "unmerge them and fill in each cell by itself"
+
+
+def test_a_missing_sheet_without_inputs_is_a_notice(solved_run: Path, tmp_path: Path) -> None:
+    book = edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", lambda book: book.remove(book["Assumptions"]))
+    (notice,) = read_edited_workbook(book).notices
+    assert notice.endswith("b.xlsx: sheet Assumptions, which holds no inputs, is missing; the next plan has it")
 
 
 def test_workbook_of_an_infeasible_scenario_is_rejected(tmp_path: Path) -> None:
@@ -281,6 +318,24 @@ def test_missing_own_tables_beside_the_workbook_are_reported(solved_run: Path, t
     error = str(run("check", mailed).exception)
     assert "mailed.xlsx:RunLog: the plan was solved with your own file own/tables, which is not at" in error
     assert str(tmp_path / "own/tables") in error and "copy the folder own of the run folder" in error
+
+
+def test_changed_own_tables_beside_the_workbook_are_reported(solved_run: Path, tmp_path: Path) -> None:
+    shutil.copy(data_folder() / "plants/chemicals.csv", tmp_path / "inv.csv")
+    (tmp_path / "tables/prices").mkdir(parents=True)
+    power = (data_folder() / "prices/power.csv").read_text(encoding="utf-8")
+    (tmp_path / "tables/prices/power.csv").write_text(power.replace("0.3644", "0.3645", 1), encoding="utf-8")
+    text = SCENARIO.replace("[chemicals]", "[inv.csv]") + "data: tables\n"
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    assert run("optimize", tmp_path / "s.yaml", "--out", tmp_path / "run", "-q").exit_code == 0
+    assert "have changed" not in run("check", tmp_path / "run/plan.xlsx").output
+    for name in ("inv.csv", "tables/prices/power.csv"):
+        path = tmp_path / "run/own" / name
+        path.write_text(path.read_text(encoding="utf-8").replace("0.3645", "0.3646") + "\n", encoding="utf-8")
+    answer = run("check", tmp_path / "run/plan.xlsx")
+    found = " ".join(answer.output.split())
+    assert answer.exit_code == 0, answer.output
+    assert "have changed since plan.xlsx: own/inv.csv, own/tables/prices/power.csv" in found
 
 
 def fingerprint_rows(values: dict[tuple[int, int], float | str]) -> list[tuple[str, str, str, str]]:

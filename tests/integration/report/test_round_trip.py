@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -11,7 +13,8 @@ import pytest
 from openpyxl.workbook import Workbook
 
 import ccs_model as ccs
-from ccs_model.errors import FileError
+from ccs_model.errors import FileError, InputError
+from ccs_model.plan.stored_run import value_text
 from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from ccs_model.solve.optimize_run import optimize_to_folder
 from tests.integration.report.editing import (
@@ -146,6 +149,65 @@ def test_edited_carbon_prices_become_the_price_path_of_the_scenario(solved_run: 
 
     read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).scenario
     assert read.policy.carbon_price_per_t == {2026 + at: 2 * (50.0 + at) for at in range(11)}
+    assert read.places["policy.carbon_price_per_t.2028"].endswith("b.xlsx:Series!I12, Inputs!D16")
+
+
+def test_origin_of_a_list_names_every_cell_that_changed_it(solved_run: Path, tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        for name in ("MEOH_22", "NH3_21"):
+            plant(book, name).value = "exclude"
+        for cell in cells(book, "site_use")[:2]:
+            cell.value = "no"
+
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).scenario
+    assert re.fullmatch(r".*b\.xlsx:Plants!D\d+, D\d+", read.places["plants.exclude"])
+    assert re.fullmatch(r".*b\.xlsx:Storage!C\d+, C\d+", read.places["storage.exclude"])
+    assert read.places["storage.exclude[0]"] != read.places["storage.exclude[1]"]
+
+
+def test_years_can_be_edited_from_a_list_to_static_and_back(solved_run: Path, tmp_path: Path) -> None:
+    def set_years(book: Workbook, text: str) -> None:
+        new_value(book, "years").value = text
+
+    def static(book: Workbook) -> None:
+        set_years(book, "Static")
+        new_value(book, "budget.cumulative_mn.2026").value = "none"
+
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", static)).scenario
+    assert read.years == "static" and dict(read.budget.cumulative_mn) == {}
+    written = ccs.optimize(read).to_excel(tmp_path / "static.xlsx")
+    for text in ("2026, 2031", "[2026, 2031]"):
+        book = edited(written, tmp_path / "c.xlsx", partial(set_years, text=text))
+        assert read_edited_workbook(book).scenario.years == (2026, 2031)
+    book = edited(written, tmp_path / "c.xlsx", set_named("carbon_price_factor", 2))
+    with pytest.raises(InputError, match="multiplies the carbon price, of which the scenario has none"):
+        read_edited_workbook(book)
+
+
+def test_factor_of_a_series_of_the_social_cost_is_an_error(tmp_path: Path) -> None:
+    text = SCENARIO.replace("policy: {", "policy: {social_cost_series: EPA 2023, ")
+    (tmp_path / "five.yaml").write_text(text, encoding="utf-8")
+    book = ccs.optimize(tmp_path / "five.yaml").to_excel(tmp_path / "plan.xlsx")
+    with pytest.raises(InputError, match="multiplies the series EPA 2023, which a scenario takes as it is") as error:
+        read_edited_workbook(edited(book, tmp_path / "b.xlsx", set_named("social_cost_factor", 2)))
+    assert [issue.where.endswith("b.xlsx:Inputs!D17") for issue in error.value.issues] == [True]
+
+
+def test_sections_and_years_are_printed_as_in_a_scenario_file(solved_run: Path, tmp_path: Path) -> None:
+    edits = {
+        "targets": ("{}", "abatement_share: {2031: 0.001}"),
+        "price_year": ("2024", "2020"),
+        "policy.paid_from": ("none", "2028"),
+    }
+
+    def edit(book: Workbook) -> None:
+        new_value(book, "price_year").value = 2020
+        new_value(book, "policy.paid_from").value = 2028
+        set_more("targets", "{abatement_share: {2031: 0.001}}")(book)
+
+    read = read_edited_workbook(edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit))
+    shown = {each.key: (value_text(each.old, each.key), value_text(each.new, each.key)) for each in read.revision.edits}
+    assert shown == edits
 
 
 def test_an_exclusion_keeps_its_reason(tmp_path: Path) -> None:
@@ -161,6 +223,7 @@ def test_an_exclusion_keeps_its_reason(tmp_path: Path) -> None:
 
     assert excluded_after("NH3_21", "exclude") == ({"MEOH_22": "closes"}, "MEOH_48", "NH3_21")
     assert excluded_after("MEOH_22", None) == ("MEOH_48",)
+    assert [each.key for each in read_edited_workbook(tmp_path / "edited.xlsx").revision.edits] == ["plants.exclude"]
     assert excluded_after("MEOH_48", "require from 2031") == ({"MEOH_22": "closes"},)
 
 
