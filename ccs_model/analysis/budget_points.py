@@ -102,13 +102,17 @@ class BudgetPointSearch:
     jobs: int | None = None
     known_bound: tuple[float, float] | None = None
     links: tuple[str, ...] | None = None
-    network_words: str = "every retrofit has its own pipeline"
+    network_words: str = field(init=False)
     _supports: list[Support] = field(default_factory=list)
     # Columns of pipelines that are not searched.
     _unused: Ints = field(default_factory=lambda: NO_COLUMNS)
     _deadline: float = np.inf
     # Where plans are proven one by one within their own links.
     _proofs: _PointProofs | None = None
+
+    def __post_init__(self) -> None:
+        shared = "pipelines are shared; the search ended before it chose links"
+        self.network_words = "every retrofit has its own pipeline" if self.problem.network is None else shared
 
     @property
     def matrix(self) -> Matrix:

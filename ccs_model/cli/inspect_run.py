@@ -236,7 +236,7 @@ def _comparison_text(found: Comparison) -> str:
         "\n".join(lines),
         _numbers(found, letters, totals, "quantity", "totals"),
         *([_numbers(found, letters, years, "quantity", "by period")] if years["year"].nunique() > 1 else []),
-        _numbers(found, letters, costs, "term", "discounted"),
+        _numbers(found, letters, costs, "term", "annual" if _are_static(found) else "discounted"),
         *([_numbers(found, letters, paid, "item", "public purse (+ receives, − pays)")] if len(paid) else []),
         _plants(found, letters),
         _inputs(found, letters),
@@ -256,6 +256,11 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
             text = f"The {whose} discount rates differ ({each}), so that discounted amounts are not comparable."
             lines.append(wrap(text, columns()))
     return lines
+
+
+def _are_static(found: Comparison) -> bool:
+    """Whether every run is of a representative year, which has no social account."""
+    return bool(found.runs["social_discount_rate"].isna().all()) and found.years["year"].nunique() <= 1
 
 
 def _has_totals_without_difference(found: Comparison) -> bool:

@@ -179,6 +179,22 @@ class CostSharing:
         )
         return frame.set_axis(problem.routes["route"].to_numpy(object)[self.routes])
 
+    def in_service_at_site(self) -> Floats:
+        """[site, year] share of a site's yearly cost that its users so far pay: of new users, in years of operation.
+
+        Users share by tonnes until then; in the last period this gives the parts that retrofits pay.
+        """
+        point, problem = self.point, self.point.problem
+        build, running = point.build[self.routes], problem.running_share[self.routes]
+        total = build.sum(axis=1, keepdims=True)
+        part = np.divide(build, total, out=np.zeros_like(build), where=total > 0)
+        has_run = np.maximum.accumulate(running > 0, axis=2)
+        has_run = np.concatenate([np.zeros_like(has_run[:, :, :1]), has_run[:, :, :-1]], axis=2)
+        by_route = np.einsum("rs,rsy->ry", part, np.where(has_run, 1.0, running))
+        years = np.arange(len(problem.years))
+        shares = (self._shares(self.at_site_ktpa * (years <= y)) for y in years)
+        return np.stack([share @ by_route[:, y] for y, share in enumerate(shares)], axis=1)
+
     @cached_property
     def power_co2_ktpa(self) -> Floats:
         """[route of problem.routes, year] CO₂ of pump and truck power."""

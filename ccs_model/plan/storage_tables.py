@@ -8,19 +8,20 @@ import pandas as pd
 from ccs_model._typing import Floats
 from ccs_model.inputs.declarations import RESOURCE_CLASSES
 from ccs_model.model.names import ABOVE_INJECTED, INJECTED, OBLIGATION_STORED, OPENED, PAID_FOR_OIL, WELLS
-from ccs_model.plan.cost_sharing import injected_ktpa
+from ccs_model.plan.cost_sharing import CostSharing, injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 
 # A shortage below this share of what is delivered after the horizon is not reported.
 _SHORT = 1e-3
 
 
-def storage_table(point: Point) -> pd.DataFrame:
+def storage_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
     """Return one row a used site and period: injection, cumulative storage, obligation, wells, investment and cost.
 
-    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`. The oil revenue is no part of
-    them; its column is left out with own pipes that reach no oil field. `additional_oil_ktpa` and what burning it emits
-    are there with oil fields whose payment depends on the oil, `resource_class` with sites that have one.
+    Yearly costs are those of `yearly_storage_mn`, per t injected in `storage_cost_per_t`; in the last period they sum
+    to the parts of storage of the retrofits. The oil revenue is no part of them; its column is left out with own pipes
+    that reach no oil field. `additional_oil_ktpa` and what burning it emits are there with oil fields whose payment
+    depends on the oil, `resource_class` with sites that have one.
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None:
@@ -53,7 +54,7 @@ def storage_table(point: Point) -> pd.DataFrame:
         capacity_kt=of["capacity_kt"] * problem.max_fill_share,
     )
     drilled, spent = _wells_and_capital(point)
-    capital, fixed, paid = (each[k, y] for each in yearly_storage_mn(point))
+    capital, fixed, paid = (each[k, y] for each in yearly_storage_mn(point, sharing))
     cost, flow = capital + fixed + paid, injected[k, y]
     wells = np.cumsum(drilled, axis=1)[k, y]
     table = table.assign(
@@ -122,23 +123,29 @@ def _wells_and_capital(point: Point) -> tuple[Floats, Floats]:
     return decided[WELLS], site * decided[OPENED] + well * decided[WELLS]
 
 
-def yearly_storage_mn(point: Point) -> tuple[Floats, Floats, Floats]:
+def yearly_storage_mn(point: Point, sharing: CostSharing | None) -> tuple[Floats, Floats, Floats]:
     """Return [site, year] the yearly cost of storage in million: capital recovery, fixed O&M, and cost per tonne paid.
 
-    Capital counts from its construction. O&M includes monitoring and what is set aside for closure and post-injection
-    care.
+    Capital and O&M count in the years of operation, as in the avoidance cost of retrofits. O&M includes monitoring and
+    what is set aside for closure and post-injection care.
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
-    _, spent = _wells_and_capital(point)
-    capital = np.cumsum(spent, axis=1) * problem.recovery(sites["life_yr"])[:, None]
     if problem.network is None or problem.stores is None:
         routes = problem.routes
+        capex = (routes["site_capex_mn"] + routes["well_capex_mn"]).to_numpy(float)
+        capital = capex * problem.recovery(routes["storage_life_yr"])
         yearly = problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"].to_numpy(float)
         per_t = routes["injection_cost_per_t"].to_numpy(float)
-        paid = _sum_by_site(point, per_t[:, None] * point.captured_ktpa / 1000.0)
-        return capital, _sum_by_site(point, yearly[:, None] * point.running), paid
+        return (
+            _sum_by_site(point, capital[:, None] * point.running),
+            _sum_by_site(point, yearly[:, None] * point.running),
+            _sum_by_site(point, per_t[:, None] * point.captured_ktpa / 1000.0),
+        )
+    assert sharing is not None
     opened, wells = (np.cumsum(decided[name], axis=1) for name in (OPENED, WELLS))
+    in_service = sharing.in_service_at_site()
+    capital = np.cumsum(_wells_and_capital(point)[1], axis=1) * problem.recovery(sites["life_yr"])[:, None]
     fixed = problem.storage_yearly_mn(sites, sites["life_yr"])[:, None] * opened
     fixed = fixed + sites["well_om_mn_pa"].to_numpy(float)[:, None] * wells
     per_store = problem.stores["variable_per_t"].to_numpy(float)[:, None] * decided[INJECTED] / 1000.0
-    return capital, fixed, sum_by_name(sites["site"], problem.stores["site"], per_store)
+    return capital * in_service, fixed * in_service, sum_by_name(sites["site"], problem.stores["site"], per_store)

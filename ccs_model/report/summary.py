@@ -57,6 +57,8 @@ Emphasis = Callable[[str], str]
 _BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
 # Tonnes per million that count as none.
 _TRACE_KT = 1e-6
+# Sums in another order differ by less than this share.
+_ROUNDING = 1e-9
 
 
 def summary_text(document: Document, width: int, emphasise: Emphasis = str, *, has_workbook: bool = True) -> str:
@@ -407,7 +409,8 @@ class _Summary:
         if self.is_static:
             net = ", net of revenue and payments," if min(self.document["costs"].values(), default=0.0) < 0 else ""
             cost = f"Annual cost{net} {self._million_text(self._cost_mn)}{self._of_budget}, with annualised capital."
-            return self._wrap_sentence(f"{cost} Costs per tonne also count interest during construction.")
+            interest = " Costs per tonne also count interest during construction." if self._has_interest() else ""
+            return self._wrap_sentence(f"{cost}{interest}")
         spent = f"spent, mn {self.currency}"
         header = ("period", "started", spent, "captured, kt/y", "avoided, kt/y", "abatement")
         rows = [
@@ -422,6 +425,13 @@ class _Summary:
             for row, period in zip(self.document["by_year"], self.context["periods"], strict=True)
         ]
         return self._table([header, *rows], 1)
+
+    def _has_interest(self) -> bool:
+        """Whether the costs of a year's retrofits are more than its cost terms, by interest during construction."""
+        costs = self.document["costs"]
+        other = sum(costs.get(name, 0.0) for name in ("shortfall_mn", "oil_revenue_mn", "paid_mn"))
+        cost_mn = float(self.totals.get("cost_mn_pa") or 0.0)
+        return cost_mn - (self._cost_mn - other) > _ROUNDING * max(cost_mn, 1.0)
 
     def _zones(self) -> str:
         header = (self._region, "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")

@@ -155,11 +155,13 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
     value = fsum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min
     bound = nearest(record.bound, value)
+    if record.corridors == ():  # a bound within no link says nothing
+        bound = record.all_links_bound
     gap = gap_share(bound, value)
     emissions = emissions_table(point, sharing)
     cashflow = cashflow_table(point)
     retrofits = retrofits_table(point, sharing)
-    storage = storage_table(point)
+    storage = storage_table(point, sharing)
     flows = flows_table(point)
     requested_gap = problem.scenario.solver.mip_gap
     owners = None if problem.is_static else Owners.of(point, sharing)

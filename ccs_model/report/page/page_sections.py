@@ -34,6 +34,7 @@ from ccs_model.report.phrases import (
     estimates_in_words,
     gap_text,
     granted_mn,
+    less_than_captured,
     load_in_words,
     oil_in_words,
     remaining_emissions_in_words,
@@ -46,7 +47,6 @@ from ccs_model.report.summary import gap_of_document
 
 # What the tonnes of the headline leave out, for a reader who does not open the workbook.
 _WHAT_COUNTS = (
-    "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. "
     "Upstream emissions, such as methane of coal mines, are not counted, and all stored CO2 is taken to stay."
 )
 
@@ -70,8 +70,12 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
     costs = (ended_retrofits_in_words(retrofits, document["totals"], unit), load_in_words(retrofits, unit))
     estimates = estimates_in_words(document["context"].get("capture_estimates") or ())
     stored = (*resources_in_words(storage), oil_in_words(storage, run.money))
+    totals = document["totals"]
+    what_counts = ""
+    if retrofits:
+        what_counts = f"{remaining_emissions_in_words(totals)} {less_than_captured(totals)}{_WHAT_COUNTS}"
     notes = [
-        (words("avoided"), f"{remaining_emissions_in_words(document['totals'])} {_WHAT_COUNTS}" if retrofits else ""),
+        (words("avoided"), what_counts),
         (words("avoidance_cost"), " ".join(filter(None, costs))),
         (words("capex"), " ".join(estimates)),
         (words.label("Storage"), " ".join(filter(None, stored))),
@@ -169,17 +173,16 @@ def zones(run: StoredRun, words: PageLanguage) -> Markup:
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
     delivered = PageColumn("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")
+    has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     columns = columns_of(
         words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
-        "uncalibrated_abatement_share", "reported_abatement_share",
+        "uncalibrated_abatement_share", *(["reported_abatement_share"] if has_report else []),
     )  # fmt: skip
-    has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     share = percent(highest["abatement_share"], 2)
-    title = f"Abatement is highest in {highest['zone']}: {share} of the emissions of its plants."
-    if len(run.document["by_year"]) > 1:
-        last = charts.periods(run, words)[-1]
-        title = f"In {last}, abatement is highest in {highest['zone']}: {share} of the emissions of its plants."
+    when = f"In {charts.periods(run, words)[-1]}, " if len(run.document["by_year"]) > 1 else ""
+    where = f"in {highest['zone']} is" if len(rows) == 1 else f"is highest in {highest['zone']}:"
+    title = f"{when}{'abatement' if when else 'Abatement'} {where} {share} of the emissions of its plants."
     if not highest["abatement_share"]:
         title = "No zone reduces its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}

@@ -161,7 +161,8 @@ class Book:
         self.worksheets = {name: workbook.add_worksheet(name, worksheet_class=FastWorksheet) for name in names}
         self.blocks: dict[str, TableRange] = {}
         self.fingerprints = Fingerprints()
-        # Where the cost axis of the curve ends, if not at its highest cost, and the sectors that it draws.
+        # Where the cost axis of the curve starts and ends, if not at its highest cost, and the sectors that it draws.
+        self.curve_start: float | None = None
         self.curve_end: float | None = None
         self.curve_sectors: list[str] = []
 
@@ -191,7 +192,8 @@ class Book:
 
 # The unit of money that the reader of a Chinese workbook chooses: 百万元 or 亿元 (a hundred million). The numbers stay
 # in millions, so that formulas, charts and programs read the same cells. Conditional formats show them with a point
-# before their last two digits, and another unit beside them.
+# before their last two digits. Units beside them are formulas: LibreOffice saves mixed text in parts, which take no
+# format.
 MILLIONS, HUNDRED_MILLIONS = "百万元", "亿元"
 # Name of the cell on sheet Cover in which the reader chooses.
 CHOSEN = "money_unit"
@@ -210,6 +212,7 @@ class MoneyUnit:
         self._money = problem.currency, problem.price_year
         self._millions = {unit_text(name, *self._money) for name in ("x_mn", "x_mn_pa")} if self._is_offered else set()
         self._cells: dict[str, list[tuple[int, int]]] = {}
+        self._units: dict[tuple[int, int], str] = {}
         self._last_row = -1
 
     def is_amount(self, column: Column, name: str, record: Row) -> bool:
@@ -233,10 +236,14 @@ class MoneyUnit:
 
     def unit(self, row: int, column: int, text: str) -> None:
         """A cell that names the unit of amounts."""
-        self._cells.setdefault(f';;;"{text.replace(MILLIONS, HUNDRED_MILLIONS)}"', []).append((row, column))
+        self._units[row, column] = text
 
     def apply(self, workbook: Any, worksheet: Any) -> None:
-        """Write the conditional formats."""
+        """Write the conditional formats, and the formulas of units in place of their texts."""
+        for (row, column), text in self._units.items():
+            other = text.replace(MILLIONS, HUNDRED_MILLIONS)
+            formula = f'=IF({CHOSEN}="{HUNDRED_MILLIONS}","{other}","{text}")'
+            worksheet.write_formula(row, column, formula, worksheet.table[row][column].format, text)
         for form, cells in self._cells.items():
             rule = {
                 "type": "formula", "criteria": f'={CHOSEN}="{HUNDRED_MILLIONS}"',

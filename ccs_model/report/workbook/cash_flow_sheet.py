@@ -209,11 +209,6 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
     sheet.is_in_one_part = True
     sheet.banner()
-    sheet.paragraph(
-        "Undiscounted real cash flow of the owners, income positive; the last column is the end of the horizon. "
-        "Change inputs on sheets Inputs and Series; every figure here is recomputed for the same retrofits. Losses "
-        "are offset against other profits of the same year."
-    )
     if not has_accounts(plan):
         sheet.note(words.empty_plan_sentence(plan) or "A static year has no cash flow; capital is annualised.")
         none: list[Row] = [
@@ -221,6 +216,11 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         ]  # fmt: skip
         _write_picked_plant(sheet, "cash_flow.none", none)
         return
+    sheet.paragraph(
+        "Undiscounted real cash flow of the owners, income positive; the last column is the end of the horizon. "
+        "Change inputs on sheets Inputs and Series; every figure here is recomputed for the same retrofits. Losses "
+        "are offset against other profits of the same year."
+    )
     top, plants = sheet.row, plants_of(plan)
     numbers = {plant: n for n, plant in enumerate(plants, 1)}
     work_at = _PLANTS_AT + _HEAD_ROWS + len(plants)
@@ -258,7 +258,7 @@ def _titles(sheet: Sheet, flows: Mapping[str, Floats]) -> None:
     parts = "+".join(f"{{programme!total_mn@{name}_capex_mn}}" for name in ("capture", "transport", "storage"))
     of_units = Formula("=IFERROR(-{programme!total_mn@capture_capex_mn}/{@invested.value},0)", share)
     cash = message(
-        sheet.book.language, f"Cumulative cash flow of the owners ends at {{}} million {money}",
+        sheet.book.language, f"Cumulative cash flow of the owners ends at {{}} million {money}, undiscounted",
         ('TEXT({@ends.value},"#,##0")', f"{ends:,.0f}"),
     )  # fmt: skip
     spend = message(

@@ -118,6 +118,9 @@ _CAPTURED_BY_CLASS = "={nameplate_ktpa}*{delivered_share}*{load_share}"
 _SHARED_ONLY = ("haul_mn_pa", "solved_haul_mn_pa")
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
 _OF_PRODUCT = ("base_cost_per_t", "cost_rise_share")
+_STATIC_HEADINGS = {
+    "operating_share": "In operation", "assets_share": "Pipes and sites in operation", "load_share": "Load",
+}  # fmt: skip
 _OF_RANGE = ("low_per_t", "high_per_t", "place")
 
 
@@ -127,13 +130,17 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     every_range = published_ranges(inputs)
     ranges = ranges_of(inputs, plan.problem.plants["sector"])
     in_cny = bool(ranges) and plan.problem.currency == ranges[0].currency
+    static = plan.problem.is_static
+    in_operation = "" if static else " × share of the last period in operation"
+    annual = "those of a representative year" if static else "means of the last period"
+    prices = "" if static else " and prices of the last year"
     sheet.banner()
     sheet.paragraph(
         "Reference capex × concentration factor × small-train factor = capex per t/y; (× nameplate + other capital) "
-        "× capex_factor = capture capex. Annual capital is capex × capital charge × share of the last period in "
-        "operation. Capture cost = capture ÷ captured; avoidance cost = total ÷ avoided. Annual costs are means of the "
-        "last period at the load of the plan and prices of the last year. Columns computed from names of sheet Inputs "
-        "follow changes; values chosen by the solver are on the right, as solved."
+        f"× capex_factor = capture capex. Annual capital is capex × capital charge{in_operation}. Capture cost = "
+        f"capture ÷ captured; avoidance cost = total ÷ avoided. Annual costs are {annual} at the load of the plan"
+        f"{prices}. Columns computed from names of sheet Inputs follow changes; values chosen by the solver are on the "
+        "right, as solved."
     )
     shared = plan.problem.network is not None
     if shared:
@@ -154,7 +161,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     without = [*(() if shared else _SHARED_ONLY), *(() if has_accounts(plan) else _OF_ACCOUNTS)]
     without += () if costs["base_cost_per_t"].notna().any() else _OF_PRODUCT
     without += () if plan.problem.has_classes else _OF_CLASS
-    columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE])
+    headings = _STATIC_HEADINGS if static else {}
+    columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE], headings)
     if plan.problem.has_classes:
         columns = [
             replace(each, formula=_CAPTURED_BY_CLASS) if each.name == "captured_ktpa" else each for each in columns

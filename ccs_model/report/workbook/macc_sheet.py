@@ -28,6 +28,7 @@ from ccs_model.report.workbook.native_charts import (
     ChartSpec,
     lighten_colour,
     macc_cut,
+    macc_start,
     sector_colours,
 )
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column
@@ -86,6 +87,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         return
     table = _add_cost_parts(plan, table)
     end = macc_cut(table)
+    sheet.book.curve_start = macc_start(table)
     sheet.book.curve_end = end if end < float(table["avoidance_cost_at_full_load_per_t"].max()) else None
     sheet.book.curve_sectors = _sectors(table)
     if (cut := sheet.book.curve_end) is not None:
@@ -284,6 +286,7 @@ def _curve(sheet: Sheet, table: pd.DataFrame, block: TableRange) -> ChartSpec:
         SLOTS_A_LABEL,
         line=(*price, _PRICE_COLOUR),
         highest=sheet.book.curve_end,
+        lowest=sheet.book.curve_start,
     )
 
 

@@ -36,7 +36,7 @@ class ChartSpec:
     label), "curve" (the same across the sheet), "spending" (stacked columns of amounts below 0, drawn upwards), "bars"
     (across, from one line to both sides, the first on top) or "shares" (the same from 0 to 100 %). `alt` is the chart
     in words; titles of axes carry their units. A `line` over the columns is (cell of its name, values, colour). A
-    title may be the address of a cell, `=Sheet!$A$1`. The upright axis ends at `highest`.
+    title may be the address of a cell, `=Sheet!$A$1`. The upright axis runs from `lowest` to `highest`.
     """
 
     title: str
@@ -48,6 +48,7 @@ class ChartSpec:
     every: int = 1
     line: tuple[list[object], list[object], str] | None = None
     highest: float | None = None
+    lowest: float | None = None
 
 
 def _axis_title(language: Language, title: str) -> str:
@@ -113,6 +114,7 @@ def draw(book: Any, worksheet: Any, row: int, at: int, spec: ChartSpec, language
             "major_gridlines": {"visible": True, "line": _GRID},
             "line": {"none": True},
             **({"min": 0, "max": 1} if kind == "shares" else {}),
+            **({} if spec.lowest is None else {"min": spec.lowest}),
             **({} if spec.highest is None else {"max": spec.highest}),
             # The first bar stands on top, so that the scale would stand there as well.
             **({"label_position": "high"} if across else {}),
@@ -176,5 +178,17 @@ def macc_cut(table: pd.DataFrame) -> float:
     """Return where the cost axis of the curve ends: above the cost of all but the most expensive tonnes."""
     costs, ends = table["avoidance_cost_at_full_load_per_t"], table["cumulative_avoided_at_full_load_ktpa"]
     shown = float(costs[ends >= _SHOWN_SHARE * ends.iloc[-1]].iloc[0])
-    step = 10 ** math.floor(math.log10(max(shown, 1.0))) / 2
+    step = _step(shown)
     return min(math.ceil(1.25 * shown / step) * step, float(costs.max()))
+
+
+def macc_start(table: pd.DataFrame) -> float:
+    """Return where the cost axis of the curve starts: at 0, or below the lowest cost if that is negative."""
+    lowest = float(table["avoidance_cost_at_full_load_per_t"].min())
+    step = _step(-lowest)
+    return min(math.floor(lowest / step) * step, 0.0)
+
+
+def _step(cost: float) -> float:
+    """A round step of the axis for costs of this size."""
+    return float(10 ** math.floor(math.log10(max(cost, 1.0))) / 2)

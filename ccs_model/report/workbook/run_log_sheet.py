@@ -24,8 +24,9 @@ from ccs_model.plan.plan_json import pipe_links, records, without_folder
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table, number_columns
 from ccs_model.report.language import Language, chinese_text, labels
-from ccs_model.report.live_accounts import flows_of, has_accounts, npv_by_plant
+from ccs_model.report.live_accounts import budgeted_cost_mn_pa, flows_of, has_accounts, npv_by_plant
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
+from ccs_model.report.workbook.budget_checks import LimitCheck, limit_checks
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, CLASS_OF, INPUT, Cell, declared_rows, label
 from ccs_model.report.workbook.formulas import Formula, TableRange
 from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
@@ -386,6 +387,21 @@ def _workbook_checks(sheet: Sheet, plan: Plan) -> Iterator[Row]:
                 "tolerance": float(declared["tolerance"]),
                 "of": "workbook",
             }
+        if declared["check"] == "budget":
+            yield from map(_limit_row, limit_checks(plan))
+
+
+def _limit_row(check: LimitCheck) -> Row:
+    """The row of a check of a limit."""
+    return {
+        "name": check.name,
+        "holds": HOLDS,
+        "actual": Formula(f"={check.actual}", check.actual_value),
+        "expected": Formula(f"={check.limit}", check.limit_value),
+        "figure": (check.actual_value - check.limit_value) / max(1.0, check.limit_value),
+        "tolerance": 1e-6,
+        "of": "workbook",
+    }
 
 
 def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
@@ -405,6 +421,8 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
             "pipe_capex": table["pipe_capex_mn"].sum(),
             "cost": table["cost_mn_pa"].sum(),
         }
+    if plan.problem.is_static and len(table) and math.isfinite(plan.problem.budget_mn):
+        found["budgeted_cost"] = max(budgeted_cost_mn_pa(plan)[0], plan.problem.budget_mn)
     if has_accounts(plan):
         assert plan.owners is not None and plan.stakeholders is not None
         flows, npv_mn = flows_of(plan, None), plan.owners["npv_mn"]

@@ -305,6 +305,9 @@ class Sheet(WorksheetWriter):
             if last - first > _SHORT or all(each.top <= first for each in self._stretches):
                 self._sheet.repeat_rows(*self._head_rows)
         self._money_unit.apply(self.book.workbook, self._sheet)
+        if self._language.lang != "en":
+            last = max((each.bottom for each in self._keeps if each.is_chart), default=-1)
+            self._layout.fix_heights(last, self._sheet)
         # Charts are as wide as what a page shows.
         page = self._layout.widths[: min(self._layout.parts[0][1] + 1, self.n_printed_columns or 1_000)]
         for draw_it in self._on_finish:

@@ -11,12 +11,21 @@ import pandas as pd
 
 from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.citations import capture_estimates
+from ccs_model.plan.owners import OWNERS_TOTALS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import binding_text, records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
+from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.report import sentences as words
-from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.phrases import binding_limits, estimates_in_words, load_in_words, percent, society
+from ccs_model.report.live_accounts import budgeted_cost_mn_pa, has_accounts
+from ccs_model.report.phrases import (
+    binding_limits,
+    estimates_in_words,
+    less_than_captured,
+    load_in_words,
+    percent,
+    society,
+)
 from ccs_model.report.workbook.cash_flow_sheet import charts
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -37,6 +46,7 @@ from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL, curve_series
 from ccs_model.report.workbook.native_charts import ChartSpec, sector_colours
 from ccs_model.report.workbook.sheet import Row, Sheet, SheetSpec
+from ccs_model.report.workbook.uncertainty_sheet import has_evidence
 from ccs_model.units import count_text
 
 # Headings and meanings where the price is that of the scenario and not the market's.
@@ -49,6 +59,15 @@ _AT_PRICE_OF_SCENARIO = {
         "Net value at the scenario's carbon price", "value at the scenario's carbon price less resource cost",
     ),
 }  # fmt: skip
+# A path of the scenario has one value a year, which is discounted at the social rate.
+_OWN_DAMAGES = (label("damage_avoided_mn"), "social cost of carbon of the tonnes avoided, at the social discount rate")
+_ENDS_OF_SERIES = ("damage_avoided_low_mn", "damage_avoided_high_mn")
+# A static year has annualised capital, and nothing happens at its end.
+_STATIC_TERMS = {
+    "capture_capex_mn": "capture units, annualised", "pipe_capex_mn": "pipelines, annualised",
+    "site_capex_mn": "storage sites, annualised", "well_capex_mn": "wells, annualised",
+}  # fmt: skip
+_AT_THE_END = ("salvage_mn", "closure_mn", "post_injection_mn")
 
 
 def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[ChartSpec, ...]:
@@ -73,7 +92,8 @@ def _captured_by_sector(sheet: Sheet, plan: Plan) -> tuple[ChartSpec, ...]:
     colours = sector_colours(list(dict.fromkeys([*sheet.book.curve_sectors, *sectors])))
     title = "Captured by sector"
     if last.sum() > 0:
-        title += f": {str(last.idxmax()).replace('_', ' ')}, {percent(last.max() / last.sum(), 0)} of the last period"
+        when = "of the total" if plan.problem.is_static else "of the last period"
+        title += f": {str(last.idxmax()).replace('_', ' ')}, {percent(last.max() / last.sum(), 0)} {when}"
     return (ChartSpec(
         title, "stacked",
         tuple(
@@ -97,7 +117,7 @@ def _curve(sheet: Sheet) -> tuple[ChartSpec, ...]:
         curve_series(sheet.book.blocks["slots"], sheet.book.curve_sectors),
         "Cumulative annual abatement (kt/y)", sheet.unit("avoidance_cost_per_t"),
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
-        SLOTS_A_LABEL, highest=sheet.book.curve_end,
+        SLOTS_A_LABEL, highest=sheet.book.curve_end, lowest=sheet.book.curve_start,
     ),)  # fmt: skip
 
 
@@ -122,7 +142,8 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     of_zones = {**_OF_PLANTS, "reported_abatement_share": OBSERVED, "budget_mn": INPUT}
     columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share", "budget_mn", "spending_mn"))
     sheet.table(columns, records(zones), named="zones")
-    sheet.note(f"{statement(plan)} Sheet Calibration gives the evidence.")
+    evidence = " Sheet Calibration gives the evidence." if has_evidence(plan) else ""
+    sheet.note(f"{statement(plan)}{evidence}")
     capture = _captured_by_sector(sheet, plan)
     cash = charts(sheet) if has_accounts(plan) else ()
     sheet.charts(*_curve(sheet), *cash[:1])
@@ -139,7 +160,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     with sheet.write_at_row(top):
         sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
         sheet.note(
-            "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
+            f"{less_than_captured(plan.totals)}The abatement "
             "share is avoided CO2 over the baseline of all operating plants, small ones included; the on-site share "
             "counts only the plants' own stacks, not power plants."
         )
@@ -155,13 +176,17 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.section(f"By province and sector ({period})")
     columns = columns_of(last, classes=_OF_PLANTS, summed=("_ktpa",))
     sheet.table(columns, records(last), totals={"province": "Total"}, named="emissions")
-    meaning = {name: each["term"] for name, each in quantities().items()}
+    meaning = {name: each["term"] for name, each in quantities().items()} | (_STATIC_TERMS if static else {})
     meaning["storage_mn"] = "cost per tonne stored in addition to sites and wells"
+    costs_mn, terms = (
+        {name: value for name, value in each.items() if value or not (static and name in _AT_THE_END)}
+        for each in (plan.cost_terms, plan.terms)
+    )
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs, as solved ({over})")
-    _terms(sheet, plan.cost_terms, "Sum of costs" if static else "Sum of discounted costs", meaning)
+    _terms(sheet, costs_mn, "Sum of costs" if static else "Sum of discounted costs", meaning)
     sheet.section(f"Objective terms, as solved ({'one year' if static else 'over the horizon'})")
-    _terms(sheet, plan.terms, "Objective", meaning)
+    _terms(sheet, terms, "Objective", meaning)
     if len(plan.targets):
         sheet.section("Targets")
         sheet.paragraph(words.targets(plan))
@@ -183,16 +208,27 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     """
     is_static = plan.problem.is_static
     meaning = {name: (is_static and each["static_total"]) or each["total"] for name, each in quantities().items()}
-    given = _AT_PRICE_OF_SCENARIO if plan.problem.scenario.policy.carbon_price_per_t else {}
+    given = dict(_AT_PRICE_OF_SCENARIO) if plan.problem.scenario.policy.carbon_price_per_t else {}
+    damages = plan.problem.accounts.damages
+    is_own_path = damages is not None and damages.series == OWN_SERIES
+    if is_own_path:
+        given["damage_avoided_mn"] = _OWN_DAMAGES
     has = {
         "plants": len(plan.problem.plants) > 0,
         "budget": math.isfinite(plan.problem.budget_mn),
         "retrofits": len(plan.retrofits) > 0,
         "accounts": has_accounts(plan),
+        "static": is_static and len(plan.retrofits) > 0 and "shortfall_mn" not in plan.cost_terms,
     }
-    formulas = {each["figure"]: each["formula"] for each in declared_rows("key_figures.csv") if has[each["needs"]]}
-    for name, value in plan.totals.items():
-        if name in SOCIAL_TOTALS and value is None:
+    totals = dict(plan.totals)
+    if has["static"]:
+        totals = _with_budgeted_cost(plan)
+    income = "-{@income_mn_pa.value}" if "income_mn_pa" in totals else ""
+    declared = declared_rows("key_figures.csv", income=income)
+    formulas = {each["figure"]: each["formula"] for each in declared if has[each["needs"]]}
+    for name, value in totals.items():
+        is_unknown = value is None and (name in SOCIAL_TOTALS or (is_static and name in OWNERS_TOTALS))
+        if is_unknown or (is_own_path and name in _ENDS_OF_SERIES):
             continue
         heading, text = given.get(name, (label(name), meaning.get(name, "")))
         solved = Cell(value, name, _TOTALS_CLASS.get(name, SOLVER))
@@ -202,6 +238,18 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             gap = Formula('=IFERROR({value}-{solved},"")', "" if value is None else 0.0)
             row |= {"value": Cell(live, name, solved.cell_class), "difference": Cell(gap, name, CHECK)}
         yield row
+
+
+def _with_budgeted_cost(plan: Plan) -> dict[str, float | int | None]:
+    """The totals of a static year with the annual cost that its budget counts, and the income in it, if any."""
+    counted, income = budgeted_cost_mn_pa(plan)
+    more = {"income_mn_pa": income} if income else {}
+    found: dict[str, float | int | None] = {}
+    for name, value in plan.totals.items():
+        found[name] = value
+        if name == "cost_mn_pa":
+            found |= {**more, "budgeted_cost_mn_pa": counted}
+    return found
 
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:

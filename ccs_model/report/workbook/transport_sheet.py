@@ -29,22 +29,24 @@ from ccs_model.units import count_text
 def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links, pipes = links_in_use(plan), pipes_by_vintage(plan)
-    empty = words.empty_plan_sentence(plan)
+    empty, static = words.empty_plan_sentence(plan), plan.problem.is_static
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.note(
         "Pipelines are shared. Each row is one size built in one period; the flow of a link is shared among its rows "
         "in proportion to capacity. Use is the flow over what the capacity delivers. The inner diameter is the "
         "hydraulic requirement for the capacity in one line. Roads need no capital; trucks are paid per tonne. From "
-        "and to give the direction of flow in the last period."
+        f"and to give the direction of flow{'' if static else ' in the last period'}."
     )
     sheet.write_fixed_notice()
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
-    columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
+    flow = {"flow_ktpa": "Flow"} if static else {}
+    columns = table_columns("transport.links", () if has_factors else ("cost_factor",), flow)
     # Other tables follow, so the head is neither frozen nor repeated on each page.
     empty_links = empty or "No link is used."
     sheet.table(columns, records(pipes), main=True, frozen=0, totals={"from_name": "Total"}, empty=empty_links)
-    sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
+    of_periods = "By period: flow (annual mean; negative is reverse flow) and investment"
+    sheet.section("Flow (annual; negative is reverse flow) and investment" if static else of_periods)
     years = plan.problem.years
     columns = [
         *table_columns("transport.links")[:2],
@@ -65,8 +67,9 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
     sheet.note(
         "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
-        "captured are means of the last period at the load of the plan, with trucks and pump electricity. The Shapley "
-        "split applies to capital; annual operating costs stay by use."
+        f"captured are {'those of a representative year' if static else 'means of the last period'} at the load of the "
+        "plan, with trucks and pump electricity. The Shapley split applies to capital; annual operating costs stay by "
+        "use."
     )
     paid = shared_cost_by_plant(plan)
     totals: dict[str, object] = {"name": "Total"}
@@ -109,17 +112,20 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
     pipes = pipes_table(plan)
     why = words.empty_plan_sentence(plan) or "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
+    static = plan.problem.is_static
+    annual = "those of a representative year" if static else "means of the last period"
     sheet.paragraph(
         "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
-        "class and number of lines follow from the capacity. Annual costs are means of the last period at "
+        f"class and number of lines follow from the capacity. Annual costs are {annual} at "
         "the load of the plan; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
     sheet.write_fixed_notice()
     totals: dict[str, object] = {"plant": "Total"}
     if (captured := float(plan.retrofits["captured_ktpa"].sum())) > 0:
         totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / captured
-    sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=totals, empty=empty)
-    sheet.section("Flows by period (annual mean)")
+    columns = table_columns("transport.pipes", headings={"flow_ktpa": "Flow"} if static else {})
+    sheet.table(columns, records(pipes), main=True, frozen=2, totals=totals, empty=empty)
+    sheet.section("Flows (annual)" if static else "Flows by period (annual mean)")
     years = plan.problem.years
     flows = flows_by_year(plan).rename(columns={year: f"flow_{year}_ktpa" for year in years})
     table = pipes[["plant", "name", "stream", "site", "route"]].drop_duplicates("route").merge(flows, on="route")
@@ -154,7 +160,8 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(_storage_note(plan))
     sheet.note(_TO_CHANGE)
     sheet.write_fixed_notice()
-    columns = table_columns("storage.used", headings=capacity | injected)
+    without = ("committed_kt",) if problem.is_static else ()
+    columns = table_columns("storage.used", without, capacity | injected)
     sheet.table(columns, records(used), main=True, totals=_SITE_TOTALS, empty=empty)
     _sites_by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
@@ -269,7 +276,9 @@ _PERIODS = (("injected", "ktpa", "Injected from"), ("n_wells", "", "Wells from")
 
 def _sites_by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     """What is injected, the wells there are by then, and what is spent."""
-    sheet.section("By period: injection (annual mean), cumulative wells, investment in sites and wells")
+    of_periods = "By period: injection (annual mean), cumulative wells, investment in sites and wells"
+    static = plan.problem.is_static
+    sheet.section("Injection (annual), wells, investment in sites and wells" if static else of_periods)
     columns = [
         Column(_period_column(what, year, unit), SOLVER, label=f"{text} {year}", total="solved")
         for what, unit, text in _PERIODS

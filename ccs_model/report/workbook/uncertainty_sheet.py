@@ -24,6 +24,7 @@ from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncerta
 from ccs_model.plan.plan_json import records
 from ccs_model.problem.applied_calibration import AppliedFit
 from ccs_model.report.phrases import futures_text, is_beyond_noise, percent
+from ccs_model.report.workbook.columns import table_columns
 from ccs_model.report.workbook.formulas import TableRange
 from ccs_model.report.workbook.native_charts import HALF_CHART_ROWS, ChartSpec
 from ccs_model.report.workbook.sheet import Sheet, SheetSpec
@@ -192,13 +193,19 @@ _MEAN = {
 }
 
 
+def has_evidence(plan: Plan) -> bool:
+    """Whether the plan is calibrated or a zone of it has a report."""
+    observed = plan.problem.inputs["pilots/observations"]
+    return plan.problem.calibrated is not None or bool(observed["zone"].isin(plan.problem.zones).any())
+
+
 def write_calibration(sheet: Sheet, plan: Plan) -> None:
     """The statement, the abatement of each zone as delivered and as designed, the fit, and what the report states."""
     sheet.hide_gridlines()
     sheet.print_on_one_page()
     sheet.paragraph(statement(plan))
     fitted, observed = plan.problem.calibrated, plan.problem.inputs["pilots/observations"]
-    has_report = fitted is not None or bool(observed["zone"].isin(plan.problem.zones).any())
+    has_report = has_evidence(plan)
     reported = observed[(observed["quantity"] == "abatement_share") & (observed["grade"] != "D")]
     lines = reported_reduction_lines(plan)
     if has_report and fitted is None and set(reported["reference"]) == {"PILOT-PRESS"}:
@@ -206,7 +213,9 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     for line in lines[:1]:
         sheet.note(line)
     sheet.section("Abatement of each zone, as delivered and as designed")
-    sheet.table("calibration.zones", records(plan.zones), named="zones")
+    has_reported = bool(plan.zones["reported_abatement_share"].notna().any())
+    columns = table_columns("calibration.zones", () if has_reported else ("reported_abatement_share",))
+    sheet.table(columns, records(plan.zones), named="zones")
     if fitted is not None:
         _fit(sheet, plan, fitted)
     if has_report:
@@ -272,5 +281,5 @@ def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
 
 
 CALIBRATION = SheetSpec(
-    "Calibration", "Evidence of the pilot zones, its use in the plan, and its limits.", write_calibration
+    "Calibration", "Abatement as delivered and as designed, the evidence for it, and its limits.", write_calibration
 )

@@ -140,6 +140,12 @@ class Layout:
         lines = max([1, *(_lines(text, self.widths[column]) for column, text in texts)])
         return _PLAIN_POINTS + more + (_NEXT_POINTS + more) * (lines - 1)
 
+    def fix_heights(self, last: int, worksheet: Any) -> None:
+        """Fix the rows to the `last`: LibreOffice moves no chart when wide letters make the rows above it taller."""
+        for row in range(last + 1):
+            if row not in worksheet.row_sizes:
+                worksheet.set_row(row, self.row_points(row, worksheet))
+
     def _fit(self, n_repeated: int, n_shown: int | None) -> None:
         """Widths, paper and parts: narrow headings where they save a part, long texts as wide as the paper allows."""
         wide, narrow = self._all_widths(0), self._all_widths(1)

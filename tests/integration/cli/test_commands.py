@@ -212,6 +212,27 @@ def test_a_time_limit_gives_a_plan_with_its_gap(workdir):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["optimize", "frontier"])
+def test_a_limit_before_the_first_plan_of_a_shared_network_is_no_optimum(workdir, command):
+    text = (workdir / "small.yaml").read_text(encoding="utf-8")
+    shared = "transport: {shared_trunklines: true, trucks: false}"
+    text = re.sub(r"(?m)^transport:.*$", shared, text) if "transport:" in text else f"{text}\n{shared}\n"
+    (workdir / "shared.yaml").write_text(text, encoding="utf-8")
+    more = ("--points", "2", "--jobs", "1") if command == "frontier" else ()
+    answer = run(workdir, command, "shared.yaml", "--out", f"early-{command}", "--time-limit", "0.01", *more)
+    assert answer.returncode == 5, answer.stdout + answer.stderr
+    if command == "optimize":
+        plan = json.loads((workdir / f"early-{command}" / "plan.json").read_text(encoding="utf-8"))
+        assert plan["status"] == "limit" and plan["objective"]["gap_share"] is None
+        assert plan["objective"]["searched_gap_share"] is None
+        assert (
+            "the search ended before it found a retrofit" in answer.stdout and "0 links searched" not in answer.stdout
+        )
+    else:
+        assert "own pipeline" not in answer.stdout and "before it chose links" in answer.stdout
+
+
+@pytest.mark.slow
 def test_a_folder_with_other_files_is_never_overwritten(workdir):
     (workdir / "mine").mkdir()
     (workdir / "mine" / "thesis.txt").write_text("ten years", encoding="utf-8")

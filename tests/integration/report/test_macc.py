@@ -15,7 +15,7 @@ from openpyxl.workbook import Workbook
 from ccs_model.plan.merit_order import levelised_costs, macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.macc_sheet import N_SLOTS, slot_ktpa, slots
-from ccs_model.report.workbook.native_charts import macc_cut
+from ccs_model.report.workbook.native_charts import macc_cut, macc_start
 from tests.integration.report.conftest import read_back
 from tests.integration.report.reading import main_table, texts
 
@@ -143,6 +143,11 @@ def test_chart_series_are_split_by_sector_and_mark_where_the_budget_is_reached(p
     assert marked == beyond[:1] != []
 
 
+@pytest.mark.parametrize(("costs", "start"), [((120.0, 900.0), 0.0), ((-35.0, 900.0), -35.0), ((-720.0, 5.0), -750.0)])
+def test_cost_axis_starts_at_zero_or_below_negative_costs(costs: tuple[float, ...], start: float) -> None:
+    assert macc_start(pd.DataFrame({"avoidance_cost_at_full_load_per_t": costs})) == start
+
+
 @pytest.mark.slow
 def test_cost_axis_covers_95_percent_of_abatement_and_a_note_states_the_rest(plan: Plan, tmp_path: Path) -> None:
     table = macc_table(plan.problem, plan.retrofits)
@@ -157,4 +162,5 @@ def test_cost_axis_covers_95_percent_of_abatement_and_a_note_states_the_rest(pla
     chart = next(each for each in charts if "Avoidance cost (CNY 2024/t)" in each)
     above = int((costs > axis_end).sum())
     assert above > 0 and axis_end in [float(end) for end in re.findall(r'<c:max val="([^"]+)"/>', chart)]
+    assert '<c:min val="0"/>' in chart
     assert f"The cost axis ends at {axis_end:,.0f}; {above} streams cost more" in texts

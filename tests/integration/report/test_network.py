@@ -270,6 +270,11 @@ def test_static_plan_is_reported_as_a_representative_year(static_plan: Plan, tmp
         f"Annual cost {cost} million CNY 2024 of the budget of 300 million" in message
         and "over the horizon" not in message
     )
+    assert "Costs per tonne also count interest during construction." in " ".join(message.split())
+    # Without it, costs per tonne and those within the budget are the same.
+    document = static_plan.to_dict()
+    document["totals"] |= {"cost_mn_pa": sum(static_plan.cost_terms.values())}
+    assert "interest during construction" not in " ".join(run_text(document, Path("run")).split())
 
 
 def test_map_draws_links_in_the_direction_of_flow(shared_plan: Plan) -> None:

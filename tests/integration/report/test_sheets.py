@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from ccs_model.inputs import Inputs
 from ccs_model.plan.merit_order import DETAILS
 from ccs_model.plan.plan import Plan
+from ccs_model.problem.owner_accounts import OWN_SERIES, Damages
 from ccs_model.report.workbook.columns import CELL_CLASSES, dash_format, number_format, quantities
 from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges, ranges_of
 from ccs_model.report.workbook.printed_pages import A3, A4, UPRIGHT_A3, max_page_pixels
@@ -214,11 +217,47 @@ def test_key_figures_that_depend_on_inputs_are_formulas(plan: Plan, tmp_path: Pa
     assert "inputs_changed=0" in formulas["NPV without other profits"]
 
 
+def test_static_workbook_has_no_words_on_periods_or_the_horizon(static_plan: Plan, tmp_path: Path) -> None:
+    book = read_back(static_plan, tmp_path)
+    for name in ("Summary", "Transport", "Storage", "Economics", "CashFlow"):
+        wrong = [text for text in texts(book[name]) if re.search("horizon|last period|By period|decision year", text)]
+        assert not wrong, name
+    # Without accounts only the cost with its sign turned is left of the owners' figures.
+    labels = [str(row[0].value) for row in book["Summary"].iter_rows() if row[0].value]
+    assert "NPV" in labels and not {"NPV without salvage value", "Owners' carbon revenue"} & set(labels)
+
+
+def test_damages_of_an_own_path_name_no_series(plan: Plan, tmp_path: Path) -> None:
+    accounts = plan.problem.accounts
+    path = np.full(len(plan.problem.calendar), 300.0)
+    damages = Damages(OWN_SERIES, dict.fromkeys(_ENDS, path), dict.fromkeys(_ENDS, 0.08), "CNY", 2024, 1.0)
+    problem = replace(plan.problem, accounts=replace(accounts, damages=damages))
+    totals = {**plan.totals, **dict.fromkeys(_OF_DAMAGES, 5.0)}
+    sheet = read_back(replace(plan, problem=problem, totals=totals), tmp_path)["Summary"]
+    assert row_that_starts(sheet, "Damage avoided")[6].value.endswith("at the social discount rate")
+    assert "low end of the series" not in texts(sheet)
+
+
+def test_calibration_sheet_without_a_report_has_no_column_for_it(plan: Plan, tmp_path: Path) -> None:
+    zones = plan.zones.assign(zone="Bavaria", reported_abatement_share=np.nan)
+    observed = plan.problem.inputs["pilots/observations"]
+    tables = {**plan.problem.inputs.tables, "pilots/observations": observed.iloc[:0]}
+    inputs = replace(plan.problem.inputs, tables=MappingProxyType(tables))
+    book = read_back(replace(plan, zones=zones, problem=replace(plan.problem, inputs=inputs)), tmp_path)
+    assert "Reported" not in texts(book["Calibration"])
+    assert not any("Sheet Calibration gives the evidence" in text for text in texts(book["Summary"]))
+    assert not any("pilot zones" in text for text in texts(book["Cover"]))
+
+
 def test_series_sheet_states_which_tonnes_earn_the_carbon_price(book: Workbook) -> None:
     row = row_that_starts(book["Series"], "Carbon price earned per tonne of on-site abatement")
     assert "only in years in which the market covers the sector" in row[5].value
 
 
+_ENDS = ("central", "low", "high")
+_OF_DAMAGES = (
+    "damage_avoided_mn", "damage_avoided_low_mn", "damage_avoided_high_mn", "net_benefit_mn", "benefit_cost_ratio",
+)  # fmt: skip
 _WITH_NOTES = ("IRR of the project", "Payback period")
 
 

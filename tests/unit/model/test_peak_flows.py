@@ -42,6 +42,19 @@ def test_lead_time_lowers_the_mean_flow_but_no_capacity(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", [{}, SHARED])
+def test_storage_cost_of_a_late_start_is_the_same_at_the_site_and_in_the_plan(
+    solved: Callable[..., Plan], one_vent: Changes, network: Changes
+) -> None:
+    plant = str(solved(one_vent, network, {"budget.total_mn": 10_000}).retrofits["plant"].iloc[0])
+    plan = solved(one_vent, network, {"plants.not_before": {plant: 2031}, "budget.total_mn": 10_000})
+    assert plan.retrofits["operating_share"].tolist() == [0.8]
+    last = plan.storage[plan.storage["year"] == 2031]
+    # Capital of the site counts in four of five years, as do its tonnes.
+    assert last["storage_cost_per_t"].tolist() == pytest.approx([plan.totals["storage_cost_per_t"]], rel=1e-6)
+
+
+@pytest.mark.slow
 def test_retrofits_that_stop_or_start_in_a_period_use_capacity_at_the_same_time(
     hand_solved: Callable[..., Plan],
 ) -> None:
