@@ -1,6 +1,6 @@
 """Images of a run for docs/gallery: the main sheets of the workbook, and the HTML page.
 
-    python docs/make_gallery.py runs/<scenario file>-<hash>
+    python docs/make_gallery.py runs/<scenario file>-<hash> [RUN_OF_INDIA]
 
 Requires LibreOffice, poppler, Chromium and Playwright. The same run and the same program versions give the same images.
 """
@@ -23,14 +23,18 @@ SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "M
 _LONG = 1100
 _DESK_PX, _PHONE_PX = 1280, 390
 _DESK_SIZE, _PHONE_SIZE = {"width": 1280, "height": 2400}, {"width": 390, "height": 2000}
+# The page of India, in English and Chinese.
+_INDIA_PX, _INDIA_HEIGHTS = 1160, {"en": ("page-india", 1570), "zh": ("page-india-zh", 1250)}
 
 
-def main(run: Path) -> None:
-    """Write all images."""
+def main(run: Path, india: Path | None = None) -> None:
+    """Write all images; those of India only if its run is given."""
     GALLERY.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         _sheets(run, Path(folder))
         _page(run, Path(folder))
+        if india is not None:
+            _page_of_india(india, Path(folder))
 
 
 def _sheets(run: Path, folder: Path) -> None:
@@ -72,9 +76,23 @@ def _page(run: Path, folder: Path) -> None:
     _do("pdftoppm", "-png", "-singlefile", "-l", "1", *size, folder / "page.pdf", GALLERY / "page-print")
 
 
+def _page_of_india(run: Path, folder: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    stored = read_run(run)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": _INDIA_PX, "height": 900})
+        for lang, (name, height) in _INDIA_HEIGHTS.items():
+            page.goto(write_page(stored, folder / f"{name}.html", lang=lang).as_uri())
+            page.wait_for_selector("html[data-charts]")
+            clip = {"x": 0, "y": 0, "width": _INDIA_PX, "height": height}
+            page.screenshot(path=GALLERY / f"{name}.png", full_page=True, clip=clip)
+
+
 def _do(*command: object) -> None:
     subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=300)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:3]))

@@ -39,7 +39,7 @@ def _costs(problem: Problem) -> Iterator[str]:
     }
     if parts := {table: found for table, found in parts.items() if found}:
         items = join_first_names([each for found in parts.values() for each in found], _MOST_NAMED)
-        what = f"costs of China hold for {items}, though no plant is there"
+        what = f"costs of China apply to {items}, though no plant is in China"
         yield f"{', '.join(parts)}: {what}; add rows of the country to tables of your own"
 
 
@@ -90,7 +90,8 @@ def _required_returns(problem: Problem) -> Iterator[str]:
         shares = [
             f"{name} ({100 * share:g} %)" for name, share in zip(rows["product"], rows["hurdle_share"], strict=True)
         ]
-        what = f"required returns of China hold for {join_first_names(shares, _MOST_NAMED)}, though no plant is there"
+        named = join_first_names(shares, _MOST_NAMED)
+        what = f"required returns of China apply to {named}, though no plant is in China"
         yield f"finance/hurdle_rates: {what}; add rows of the country to a table of your own"
 
 
@@ -98,7 +99,7 @@ def _social_discount_rate(problem: Problem) -> Iterator[str]:
     scenario = problem.scenario
     if scenario.source_path is not None and _SOCIAL_RATE not in scenario.places:
         rate = f"{100 * problem.accounts.social_discount_rate:g} %"
-        yield f"{_SOCIAL_RATE} is not given, so that it is that of China, {rate}, though no plant is there"
+        yield f"{_SOCIAL_RATE} is not given: the rate of China, {rate}, applies, though no plant is in China"
 
 
 def _chinese_costs(problem: Problem, table: str) -> pd.DataFrame:

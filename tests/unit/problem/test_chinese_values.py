@@ -57,11 +57,11 @@ def problem_with(tmp_path: Path) -> Callable[..., Problem]:
 def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callable[..., Problem]) -> None:
     found = [*notices_of_chinese_values(problem_with("policy: {market: null}\n"))]
     assert found == [
-        "technologies/technologies, transport/pipe_laws, storage/class_costs: costs of China hold for amine, "
-        "pipelines, wells (saline_onshore), though no plant is there; add rows of the country to tables of your own",
-        "finance/hurdle_rates: required returns of China hold for clinker (11 %), though no plant is there; add rows "
-        "of the country to a table of your own",
-        "policy.social_discount_rate is not given, so that it is that of China, 8 %, though no plant is there",
+        "technologies/technologies, transport/pipe_laws, storage/class_costs: costs of China apply to amine, "
+        "pipelines, wells (saline_onshore), though no plant is in China; add rows of the country to tables of your own",
+        "finance/hurdle_rates: required returns of China apply to clinker (11 %), though no plant is in China; add "
+        "rows of the country to a table of your own",
+        "policy.social_discount_rate is not given: the rate of China, 8 %, applies, though no plant is in China",
     ]
     # The run folder names the table without its folder.
     assert all(map(chinese_text, (*found, *map(without_folder, found))))
