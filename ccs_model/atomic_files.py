@@ -190,6 +190,11 @@ def restore_interrupt_handler() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
+def was_interrupted() -> bool:
+    """Return whether an interruption has reached the handler."""
+    return _interrupted.is_set()
+
+
 def interrupted_code() -> int:
     """Return the exit code of an interruption: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
     return INTERRUPTED - int(signal.SIGINT) + _signal

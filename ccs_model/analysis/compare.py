@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccs_model.arguments import file_path, items_of
 from ccs_model.economics.policy import price_path
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, Plan
@@ -25,6 +26,7 @@ from ccs_model.runs.run_reader import RunLike, read_run, run_of
 from ccs_model.units import unit_of, unit_text
 
 SCHEMA = "ccs-model/compare/2"
+RUNS = "plans, stored runs or run folders"
 MOVES = (ENTERS, LEAVES, CHANGES)
 
 _ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
@@ -34,6 +36,8 @@ _HASH = 12
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Tables with one column a run, named after it, and a column `… − first` for each run but the first.
+
+    Values of a run have their unit in the column `unit`; units of the other columns are in `attrs["unit"]`.
 
     runs     one row a run: scenario, objective, status, gap, currency, input hash
     totals   one row a quantity of plan.totals
@@ -57,6 +61,15 @@ class Comparison:
     plants: pd.DataFrame
     inputs: pd.DataFrame
 
+    def __post_init__(self) -> None:
+        """State the units of the columns; columns named after a run have theirs in the column `unit`."""
+        of_runs = {*self.names, *(f"{name} − first" for name in self.names)}
+        money = set(zip(self.runs["currency"], self.runs["price_year"], strict=True))
+        currency, price_year = money.pop() if len(money) == 1 else (OWN_MONEY, None)
+        for table in self.tables.values():
+            units = {name: unit_text(name, currency, price_year) for name in table.columns if name not in of_runs}
+            table.attrs["unit"] = {name: unit for name, unit in units.items() if unit}
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by name."""
@@ -69,7 +82,7 @@ class Comparison:
 
     def to_excel(self, path: str | PathLike[str]) -> Path:
         """Write a workbook with one sheet a table. Raises FileError if it cannot be written."""
-        return write_comparison(self.names, self.tables, Path(path))
+        return write_comparison(self.names, self.tables, file_path("path", path))
 
 
 def compare(runs: RunLike | Sequence[RunLike], *others: RunLike) -> Comparison:
@@ -94,7 +107,7 @@ def compare(runs: RunLike | Sequence[RunLike], *others: RunLike) -> Comparison:
     FileError
         If a file of a run cannot be read.
     """
-    first = (runs,) if isinstance(runs, str | PathLike | Plan | StoredRun) else tuple(runs)
+    first = (runs,) if isinstance(runs, str | PathLike | Plan | StoredRun) else items_of("runs", runs, RUNS)
     given = (*first, *others)
     if len(given) < 2:
         raise InputError([Issue("compare", f"{len(given)} run given, expected two or more")])
@@ -117,7 +130,7 @@ def compare(runs: RunLike | Sequence[RunLike], *others: RunLike) -> Comparison:
 def _run(given: RunLike) -> StoredRun:
     if isinstance(given, StoredRun):
         return given
-    return run_of(given) if isinstance(given, Plan) else read_run(given)
+    return run_of(given) if isinstance(given, Plan) else read_run(file_path("runs", given, RUNS))
 
 
 def _names(runs: Sequence[StoredRun]) -> tuple[str, ...]:

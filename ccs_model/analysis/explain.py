@@ -15,6 +15,7 @@ import pandas as pd
 
 from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
+from ccs_model.arguments import instance_of, seconds
 from ccs_model.errors import CcsModelError
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import effort, now, time_s
@@ -134,6 +135,8 @@ def explain(run: RunLike, plant: str, *, time_limit_s: float = 600.0) -> Explana
     FileError
         If a file of the run cannot be read.
     """
+    plant = instance_of("plant", plant, str, "the id or name of a plant")
+    time_limit_s = seconds("time_limit_s", time_limit_s, zero=True)
     solved = solved_problem_of(run)
     validate_own_model(solved.added_components)
     problem = solved.problem

@@ -21,6 +21,7 @@ from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.compare import MOVES, moves_between, retrofits_by_plant
 from ccs_model.analysis.merit_order_plans import RankedList, compare_with_plan
 from ccs_model.analysis.rebuilt_plan import amount_at, solver_options
+from ccs_model.arguments import argument_error, callback, items_of, number, optional, seconds, whole_number
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
@@ -34,7 +35,17 @@ from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
-from ccs_model.plan.plan import BREAK_COLUMNS, CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COLUMNS, Frontier, Plan
+from ccs_model.plan.plan import (
+    BREAK_COLUMNS,
+    CHANGES,
+    ENTERS,
+    LEAVES,
+    MOVE_COLUMNS,
+    POINT_COLUMNS,
+    Frontier,
+    Plan,
+    with_units,
+)
 from ccs_model.plan.plan_json import number_or_none, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import links_table, retrofits_table
@@ -112,6 +123,10 @@ def frontier(
     InputError, InfeasibleError, NoPlanError, CheckError
         As `optimize`.
     """
+    n_points, to_mn = whole_number("n_points", n_points, 2), optional(number, "to_mn", to_mn, 0.0)
+    time_limit_s, jobs = optional(seconds, "time_limit_s", time_limit_s), optional(whole_number, "jobs", jobs, 1)
+    known, known_bound = _point_tables(known), optional(number, "known_bound", known_bound)
+    callback("on_progress", on_progress)
     if is_run(scenario):
         solved = solved_problem_of(scenario)
         validate_own_model(solved.added_components)
@@ -124,6 +139,15 @@ def frontier(
         report_progress = on_progress or (lambda _: None)
         request = _FrontierRequest(requested, inputs, n_points, to_mn, tuple(known), known_bound, jobs, report_progress)
         return request.plan()
+
+
+def _point_tables(known: object) -> tuple[pd.DataFrame, ...]:
+    """Return the argument `known`. Raises InputError."""
+    expected, columns = "a list of data frames, Plan.point of each run", {"variable", "index", "value"}
+    tables = items_of("known", known, expected)
+    if not all(isinstance(each, pd.DataFrame) and columns <= set(each.columns) for each in tables):
+        raise argument_error("known", known, expected)
+    return tables
 
 
 def bound_of(document: Mapping[str, Any]) -> float | None:
@@ -147,10 +171,6 @@ class _FrontierRequest:
 
     def plan(self) -> Plan:
         own = self.scenario.budget.total_mn
-        if self.n_points < 2:
-            raise InputError([Issue("n_points", f"{self.n_points} points, expected two or more")])
-        if self.to_mn is not None and not self.to_mn > 0:
-            raise InputError([Issue("to_mn", f"{self.to_mn:g}, expected more than 0")])
         # A budget of 0 has no multiple.
         has_top = self.to_mn is not None or bool(own)
         top = self.to_mn or (_BEYOND * own if own else _ALL_THE_MONEY_MN)
@@ -211,6 +231,8 @@ class _FrontierRequest:
             "lowest_budget_mn": budget_points[0].budget_mn,
             "list_text": ranked.words if ranked is not None else "",
         }
+        for table in (points, breaks, moves):
+            with_units(table, problem.currency, problem.price_year)
         found = Frontier(MappingProxyType(about), points, breaks, moves, pictures)
         self.report_progress("the plan at the scenario's budget")
         return replace(

@@ -30,6 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
+from ccs_model.arguments import instance_of, optional, shard_pair, whole_number
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.bounded_reading import read_regular
 from ccs_model.errors import (
@@ -122,6 +123,12 @@ class EndedJob:
     failure: Failure | None = None
 
 
+def processes_of(jobs: object, scheduler: object) -> tuple[int | None, Scheduler | str | None]:
+    """Return the arguments `jobs` and `scheduler` of a public function. Raises InputError."""
+    of_cluster = optional(instance_of, "scheduler", scheduler, (Scheduler, str), "a Scheduler or its address")
+    return optional(whole_number, "jobs", jobs, 1), of_cluster
+
+
 def results_of(
     jobs: Sequence[Job], work: Work, *, n_processes: int | None = None, scheduler: Scheduler | str | None = None
 ) -> Iterator[EndedJob]:
@@ -182,9 +189,7 @@ def share_of(jobs: Sequence[T], shard: tuple[int, int] | None) -> tuple[T, ...]:
     """Every n-th job from the i-th on; the shards 1/n … n/n contain every job once. Raises InputError."""
     if shard is None:
         return tuple(jobs)
-    i, n = shard
-    if not 1 <= i <= n:
-        raise InputError([Issue("shard", f"expected (i, n) with i from 1 to n, got ({i}, {n})")])
+    i, n = shard_pair("shard", shard)
     return tuple(jobs[i - 1 :: n])
 
 

@@ -20,10 +20,11 @@ import pandas as pd
 from scipy import stats
 
 from ccs_model._typing import MessageCallback
-from ccs_model.analysis.jobs import Job, Scheduler, Work, results_of
+from ccs_model.analysis.jobs import Job, Scheduler, Work, processes_of, results_of
 from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
 from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, plan_at, solution_point
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
+from ccs_model.arguments import callback, choice, file_path, optional, whole_number
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
@@ -37,6 +38,7 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.problem import Problem, build_problem
 from ccs_model.report.export.formats import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs.folder_writer import hold_lock
 from ccs_model.runs.run_reader import (
     RunLike,
     SolvedProblem,
@@ -154,11 +156,12 @@ def montecarlo(
     InfeasibleError, NoPlanError
         If the scenario has no plan, or a chunk failed.
     """
-    report_message = on_message or (lambda _: None)
-    if draws < 1:
-        raise InputError([Issue("draws", f"{draws} futures, expected one or more")])
-    if sampling not in SAMPLINGS:
-        raise InputError([Issue("sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
+    report_message = callback("on_message", on_message) or (lambda _: None)
+    callback("on_progress", on_progress)
+    draws, seed = whole_number("draws", draws, 1), whole_number("seed", seed, 0)
+    sampling = choice("sampling", sampling, SAMPLINGS)
+    jobs, scheduler = processes_of(jobs, scheduler)
+    run, out = optional(file_path, "run", run), optional(file_path, "out", out)
     solved: SolvedProblem | None = None
     if is_run(scenario):
         if run is not None:
@@ -175,40 +178,42 @@ def montecarlo(
     if sampling != LATIN:
         requested["sampling"] = sampling
     sha = RunKey.analysis_sha256(json.dumps(requested))
-    folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
+    folder = out if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     write_request(folder / REQUEST, {"key": sha, **requested}, "other futures")
-    if solved is not None:
-        plan, matrix = _given_plan(scenario, solved, key, folder)
-    else:
-        plan, matrix = _fixed_plan(planned, inputs, key, folder, Path(run) if run is not None else None, report_message)
-    assert plan.point is not None
-    problem = plan.problem
-    futures = draw_futures(problem, draws, seed, sampling)
-    report_message("model of the futures")
-    evaluator = FutureEvaluator(futures, plan.point, matrix)
-    work: Work = evaluator
-    if not evaluator.is_light:
-        single = planned.with_changes({"solver.threads": 1})
-        work = Draws(single, inputs, plan.point, (draws, seed, sampling))
-    rows = _rows(folder, len(evaluator.chunks))
-    todo = [Job(_name(chunk), chunk) for chunk in range(len(evaluator.chunks)) if chunk not in rows]
-    clock, done, n_before = now(), sum(map(len, rows.values())), 0
-    report_message("futures")
-    for ended in results_of(todo, work, n_processes=jobs, scheduler=scheduler):
-        if ended.failure is not None:
-            raise NoPlanError(f"chunk {ended.key} of futures: {ended.failure.message}")
-        write_atomic(folder / DRAWS / f"{ended.key}.json", ended.result.encode())
-        found = json.loads(ended.result)
-        rows[int(ended.key)] = found
-        n_before += len(found)
-        if on_progress is not None:
-            on_progress(DrawProgress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
-    report_message("summary")
-    flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
-    result = replace(plan, uncertainty=_uncertainty(plan, futures, evaluator, flat))
-    found_run = MonteCarlo(folder, result)
-    _write(found_run)
-    return found_run
+    # Inside the folder, which may be a mount point.
+    with hold_lock(folder / RESULT):
+        if solved is not None:
+            plan, matrix = _given_plan(scenario, solved, key, folder)
+        else:
+            plan, matrix = _fixed_plan(planned, inputs, key, folder, run, report_message)
+        assert plan.point is not None
+        problem = plan.problem
+        futures = draw_futures(problem, draws, seed, sampling)
+        report_message("model of the futures")
+        evaluator = FutureEvaluator(futures, plan.point, matrix)
+        work: Work = evaluator
+        if not evaluator.is_light:
+            single = planned.with_changes({"solver.threads": 1})
+            work = Draws(single, inputs, plan.point, (draws, seed, sampling))
+        rows = _rows(folder, len(evaluator.chunks))
+        todo = [Job(_name(chunk), chunk) for chunk in range(len(evaluator.chunks)) if chunk not in rows]
+        clock, done, n_before = now(), sum(map(len, rows.values())), 0
+        report_message("futures")
+        for ended in results_of(todo, work, n_processes=jobs, scheduler=scheduler):
+            if ended.failure is not None:
+                raise NoPlanError(f"chunk {ended.key} of futures: {ended.failure.message}")
+            write_atomic(folder / DRAWS / f"{ended.key}.json", ended.result.encode())
+            found = json.loads(ended.result)
+            rows[int(ended.key)] = found
+            n_before += len(found)
+            if on_progress is not None:
+                on_progress(DrawProgress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
+        report_message("summary")
+        flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
+        result = replace(plan, uncertainty=_uncertainty(plan, futures, evaluator, flat))
+        found_run = MonteCarlo(folder, result)
+        _write(found_run)
+        return found_run
 
 
 def _write(found: MonteCarlo) -> None:

@@ -44,6 +44,7 @@ from ccs_model.analysis.rebuilt_plan import (
     value_with_fixed,
 )
 from ccs_model.analysis.what_if import Exchange, Exchanges, exchanges_of
+from ccs_model.arguments import callback, number, seconds, whole_number
 from ccs_model.errors import InputError, Issue
 from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.model.objective import OBJECTIVES
@@ -54,7 +55,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
 from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of, validate_own_model
-from ccs_model.solve.driver import ScenarioLike, optimize
+from ccs_model.solve.driver import ScenarioLike, optimize, scenario_like
 
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 600.0
 # Effort of the search for plans.
@@ -164,9 +165,9 @@ def near_optimal(
     InfeasibleError, NoPlanError
         If the scenario has no plan, or none was found in time.
     """
-    if n_plans < 1:
-        raise InputError([Issue("n_plans", f"{n_plans} plans, expected one or more")])
-    report_progress = on_progress or (lambda _: None)
+    within_share, n_plans = number("within_share", within_share, 0.0, 1.0), whole_number("n_plans", n_plans, 1)
+    time_limit_s = seconds("time_limit_s", time_limit_s)
+    report_progress = callback("on_progress", on_progress) or (lambda _: None)
     if isinstance(requested, Plan):
         validate_own_model(requested.added_components)
         reference = reference_of(requested)
@@ -181,12 +182,9 @@ def near_optimal(
     else:
         report_progress("the plan")
         assert not isinstance(requested, StoredRun)
-        reference = reference_of(optimize(requested, allow_outside=allow_outside))
+        reference = reference_of(optimize(scenario_like("requested", requested), allow_outside=allow_outside))
     if all_links:
         reference = replace(reference, corridors=None)
-    if not 0 < within_share < 1:
-        what = f"{within_share:g} is not a valid share"
-        raise InputError([Issue("within_share", what, "expected more than 0 and less than 1")])
     if reference.value == 0:
         what = "the objective value of the plan is 0, and a share of it allows no other plan"
         raise InputError([Issue("objective", what, "compare the plans of another objective or budget")])

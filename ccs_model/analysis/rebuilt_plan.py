@@ -38,6 +38,7 @@ from ccs_model.plan.plan import (
     Relaxation,
     Replan,
     Uncertainty,
+    with_units,
 )
 from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
@@ -169,11 +170,15 @@ def _frontier(document: Mapping[str, Any]) -> Frontier:
     points = document["points"]
     moves = [{"budget_mn": row["budget_mn"], **move} for row in points for move in row["moves"]]
     drawn = [{key: row[key] for key in row.keys() - {*POINT_COLUMNS, "moves"}} for row in points]
+
+    def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+        return with_units(pd.DataFrame(rows, columns=columns), document["currency"], document["price_year"])
+
     return Frontier(
         about=about,
-        points=pd.DataFrame([{**row, "plants": " ".join(row["plants"])} for row in points], columns=POINT_COLUMNS),
-        breakpoints=pd.DataFrame(document["breakpoints"], columns=BREAK_COLUMNS),
-        moves=pd.DataFrame(moves, columns=MOVE_COLUMNS),
+        points=table([{**row, "plants": " ".join(row["plants"])} for row in points], POINT_COLUMNS),
+        breakpoints=table(document["breakpoints"], BREAK_COLUMNS),
+        moves=table(moves, MOVE_COLUMNS),
         pictures=tuple(drawn),
     )
 

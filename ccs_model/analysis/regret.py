@@ -33,6 +33,7 @@ from ccs_model.analysis.rebuilt_plan import (
     value_with_fixed,
     with_common_flow_bounds,
 )
+from ccs_model.arguments import callback, items_of, number
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip.clock import effort, now, time_s
@@ -140,6 +141,7 @@ def regret(
     InfeasibleError, NoPlanError
         If a future has no plan.
     """
+    callback("on_progress", on_progress)
     futures = futures_of(scenario, variations_of(changes), probabilities, allow_outside=allow_outside)
     return regret_of(futures, on_progress=on_progress)
 
@@ -202,11 +204,13 @@ def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...
         raise InputError([Issue("changes", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
     if probabilities is None:
         return (1.0 / n,) * n
-    hint = f"expected {n} shares that sum to 1, in the order of the futures"
-    if len(probabilities) != n or min(probabilities) < 0 or abs(sum(probabilities) - 1.0) > 1e-6:
-        shown = ", ".join(f"{each:g}" for each in probabilities)
-        raise InputError([Issue("probabilities", f"'{shown}' are not the probabilities of {n} futures", hint)])
-    return tuple(float(each) for each in probabilities)
+    expected = f"{n} shares that sum to 1, in the order of the futures"
+    shares = tuple(number("probabilities", each) for each in items_of("probabilities", probabilities, expected))
+    if len(shares) != n or min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-6:
+        shown = ", ".join(f"{each:g}" for each in shares)
+        what = f"'{shown}' are not the probabilities of {n} futures"
+        raise InputError([Issue("probabilities", what, f"expected {expected}")])
+    return shares
 
 
 def validate_comparable(problems: Sequence[Problem]) -> None:

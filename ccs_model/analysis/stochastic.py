@@ -51,6 +51,7 @@ from ccs_model.analysis.stochastic_tables import (
     risk_measures,
     values_table,
 )
+from ccs_model.arguments import callback
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome
 from ccs_model.mip.clock import effort, now, time_s, was_stopped
@@ -179,6 +180,7 @@ def stochastic(
     InfeasibleError, NoPlanError, CheckError
         If no plan with the same first stage exists, was found in time, or passes the check without the solver.
     """
+    callback("on_progress", on_progress)
     where = f"{shown_path(Path(scenario))}: futures" if isinstance(scenario, str | PathLike) else "futures"
     requested, _ = inputs_of(scenario, allow_outside=allow_outside)
     if not requested.futures:

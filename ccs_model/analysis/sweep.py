@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.analysis.jobs import EndedJob, Job, Scheduler, message_of, results_of, share_of
+from ccs_model.analysis.jobs import EndedJob, Job, Scheduler, message_of, processes_of, results_of, share_of
 from ccs_model.analysis.regret import inputs_for, own_tables
 from ccs_model.analysis.sweep_tables import FAILURES, MISSING, row_of, sweep_tables, typed_table, write_warnings
+from ccs_model.arguments import callback, file_path, optional
 from ccs_model.atomic_files import write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import (
@@ -190,11 +191,14 @@ def sweep(
     FileError
         If the folder holds something else, or a file cannot be read or written.
     """
+    jobs, scheduler = processes_of(jobs, scheduler)
+    out = optional(file_path, "out", out)
+    callback("on_progress", on_progress)
     variations = variations_of(changes)
     cases = _Cases.of(scenario, variations, workbooks=workbooks, allow_outside=allow_outside)
     # A share of the fixed list: a share of the waiting runs would change while other shards run.
     share = share_of([Job(name, task) for name, task in cases.tasks.items()], shard)
-    folder = Path(out) if out is not None else Path("runs") / cases.folder_name
+    folder = out if out is not None else Path("runs") / cases.folder_name
     write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
     runs = _Runs(cases.spec, folder)
     waiting = runs.pending_runs()

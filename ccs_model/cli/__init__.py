@@ -16,7 +16,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ccs_model import __version__
-from ccs_model.atomic_files import end_interrupted, write_atomic
+from ccs_model.atomic_files import end_interrupted, was_interrupted, write_atomic
 from ccs_model.cli.command_options import OutputClosedError, SectionedGroup
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.import_data import import_
@@ -27,13 +27,15 @@ from ccs_model.cli.plan_series import frontier, sweep
 from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.cli.terminal import print_json, use_color
+from ccs_model.cli.terminal import prepare_output, print_json, use_color
 from ccs_model.errors import BUG, DONE, FILE_TROUBLE, NO_PLAN, CcsModelError, FileError, InputError, is_lack_of_memory
 
 ERROR_SCHEMA = "ccs-model/error/1"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # NumPy cannot be loaded in less.
 _LEAST_BYTES = 150_000_000
+# Errors of a full or limited disk and of a pipe whose reader is slow.
+_OF_OUTPUT = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EAGAIN)
 # Semaphores are files there.
 _SHARED_MEMORY = Path("/dev/shm")
 # Former command name → present one.
@@ -144,6 +146,11 @@ def main() -> None:
             _discard_output()
         with contextlib.suppress(OSError):
             click.echo(_colour_error(text), err=True, color=use_color())
+    if was_interrupted():
+        # A solver thread may still run, with which the end of the interpreter aborts.
+        with contextlib.suppress(OSError):
+            _flush()
+        _end(code or 0)
     sys.exit(code or 0)
 
 
@@ -173,6 +180,7 @@ def _open_standard_streams() -> None:
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.dup(number), mode, encoding="utf-8", errors="backslashreplace"))
+    prepare_output()
 
 
 def _validate_memory() -> None:
@@ -226,7 +234,7 @@ def _place(error: OSError) -> str:
         Path.cwd()
     except OSError:
         return "the current folder does not exist: "
-    return "cannot write the output: " if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT) else ""
+    return "cannot write the output: " if error.errno in _OF_OUTPUT else ""
 
 
 def _flush() -> None:

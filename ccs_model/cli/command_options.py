@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ccs_model.bounded_reading import is_workbook
-from ccs_model.cli.terminal import ProgressLine, end_lines
+from ccs_model.cli.terminal import ProgressLine, end_lines, print_json_text
 from ccs_model.errors import FileError, InputError, Issue
 
 if TYPE_CHECKING:
@@ -181,20 +181,26 @@ class Output:
         Raises
         ------
         FileError
-            Before anything is solved, if the folder holds other files.
+            Before anything is solved, if the folder holds other files or another process writes it.
         """
         from ccs_model.plan.cache_key import is_incomplete
-        from ccs_model.runs.folder_writer import validate_overwrite
+        from ccs_model.runs.folder_writer import hold_lock, remove_leftovers, validate_overwrite
         from ccs_model.runs.run_writer import cached_document, write_result
 
         folder = self.folder(key.folder_name)
         found = None if self.force else cached_document(folder, key, stem)
-        if found is None:
-            force = self.force or is_incomplete(folder, key)
-            validate_overwrite(folder, force)
-            made = solve()
-            name = title.format(made.about["scenario"])
-            found = write_result(folder, key, stem, name, made.to_dict(), made.tables(), force=force)
+        if found is not None:
+            remove_leftovers(folder)
+        else:
+            with hold_lock(folder):
+                # Another process may have finished the same analysis before it released the lock.
+                found = None if self.force else cached_document(folder, key, stem)
+                if found is None:
+                    force = self.force or is_incomplete(folder, key)
+                    validate_overwrite(folder, force)
+                    made = solve()
+                    name = title.format(made.about["scenario"])
+                    found = write_result(folder, key, stem, name, made.to_dict(), made.tables(), force=force)
         document = json.loads(found)
         self.report(found, lambda: text(document, folder))
         return document
@@ -203,7 +209,7 @@ class Output:
         """Print the JSON text `document` with --json; otherwise the summary, unless -q is given."""
         self.line.clear()
         if self.as_json:
-            click.echo(document, nl=False)
+            print_json_text(document)
         elif not self.quiet:
             click.echo(summary())
 

@@ -24,7 +24,7 @@ from ccs_model.cli.command_options import (
     time_limit_option,
 )
 from ccs_model.cli.inspect_run import run_text
-from ccs_model.cli.terminal import shorten_lines, show_warnings
+from ccs_model.cli.terminal import print_json_text, shorten_lines, show_warnings
 from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InfeasibleError, InputError
 from ccs_model.runs.run_list import document_of
 
@@ -122,7 +122,7 @@ def _raise_infeasible(error: InfeasibleError, output: Output) -> NoReturn:
     if error.folder is not None:
         show_warnings(document_of(error.folder / "plan.json").get("warnings", ()))
         if output.as_json:
-            click.echo(_text(error.folder), nl=False)
+            print_json_text(_text(error.folder))
         has_nearest = any((error.folder / "tables").glob("nearest_*.csv"))
         nearest = "; the nearest plan is in tables/nearest_*.csv" if has_nearest else ""
         report = f"report with the conflicting constraints (plan.xlsx, plan.json){nearest}"

@@ -19,7 +19,7 @@ import click
 
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import CcsModelError, FileError
-from ccs_model.runs.folder_writer import MANIFEST
+from ccs_model.runs.folder_writer import MANIFEST, link_target, validate_outside_runs
 
 _MANIFEST_BYTES = 10_000_000
 # Enough for the first bytes that identify a kind.
@@ -114,16 +114,18 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
     click.BadParameter
         If the folder holds an input of the command.
     FileError
-        If it contains the current folder, or is a part of a run.
+        If it contains the current folder, is inside a run, or is a symbolic link to a folder that does not exist.
     """
     with _report_write_errors(folder):
-        here, target = Path.cwd(), folder.resolve()
+        here, target = Path.cwd(), link_target(folder).resolve()
         if target == here or target in here.parents:
             raise FileError(f"{folder}: is the current folder or contains it; choose another --out")
         for each in inputs:
             if _lexists(each) and each.resolve().is_relative_to(target):
                 raise click.BadParameter(f"'{folder}' holds {each}, an input of this command", param_hint="--out")
-        _validate_not_of_run(folder)
+        for path in (folder, target):
+            _validate_not_of_run(path)
+            validate_outside_runs(path)
 
 
 def validate_import_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ccs_model.cli.command_options import PATH, json_option, replace_file_option
 from ccs_model.cli.output_guard import CALIBRATION, validate_output_file
-from ccs_model.cli.terminal import ProgressLine, print_json
+from ccs_model.cli.terminal import ProgressLine, print_json, print_json_text
 from ccs_model.errors import CHECK_FAILED, DONE
 from ccs_model.report.text_tables import align_columns
 
@@ -54,8 +54,10 @@ def calibrate(preset: str, accept: bool, out: Path | None, force: bool, data: Pa
     found = fit(preset, accept=accept, inputs=load_tables(own))
     if out is not None:
         found.to_json(out)
-    text = found.text() if as_json else "\n\n".join(_preset(name, found[name]) for name in found.names)
-    click.echo(text, nl=not as_json)
+    if as_json:
+        print_json_text(found.text())
+    else:
+        click.echo("\n\n".join(_preset(name, found[name]) for name in found.names))
     return DONE
 
 

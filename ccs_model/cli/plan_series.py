@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from ccs_model.analysis.jobs import Scheduler
     from ccs_model.analysis.sweep import Sweep, SweepProgress
+    from ccs_model.plan.cache_key import RunKey
 
 
 @click.command(
@@ -94,11 +97,11 @@ def frontier(
     """
     started = datetime.now(UTC)
     from ccs_model.analysis.frontier import frontier as search
-    from ccs_model.plan.cache_key import RunKey, run_key
+    from ccs_model.plan.cache_key import RunKey, is_incomplete, run_key
     from ccs_model.problem.scenario_names import read_checked
-    from ccs_model.runs.folder_writer import validate_overwrite
+    from ccs_model.runs.folder_writer import hold_lock, remove_leftovers, validate_overwrite, write_locked
     from ccs_model.runs.run_reader import solved_problem_of, validate_own_model
-    from ccs_model.runs.run_writer import FRONTIER, write_run_folder
+    from ccs_model.runs.run_writer import run_files
 
     line, force = output.line, output.force
     line.show("reading the scenario and the tables")
@@ -116,37 +119,62 @@ def frontier(
     known = _known_points(run, own.folder())
     # A plan of another model with the same inputs is a plan; its bound is not one of this model.
     bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
-    # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
-    sha = RunKey.analysis_sha256(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
-    folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
-    if not force and output.out is None and (folder / FRONTIER).is_file():
-        page = _page(folder)  # an interrupted run may lack its page, which is written last
-        text = (folder / FRONTIER).read_text(encoding="utf-8")
-        show_warnings(document_of(folder / "plan.json").get("warnings", ()))
-        output.report(text, lambda: f"{frontier_text(json.loads(text), folder, page)}\n{CACHED}")
-        return DONE
-    validate_overwrite(folder, force)
-    plan = search(
-        scenario,
-        n_points=points,
-        to_mn=to_mn,
-        time_limit_s=time_limit,
-        known=known,
-        known_bound=bound,
-        jobs=jobs,
-        allow_outside=output.allow_outside,
-        on_progress=line.show,
-    )
-    found = plan.frontier
-    assert found is not None
-    line.show("writing the run folder")
-    command = shlex.join(["ccs-model", *sys.argv[1:]])
-    write_run_folder(plan, folder, force=force, command=command, started=started)
-    page = _page(folder)
+    # Plans of the scenario itself are what the frontier would find, so that they are not part of its key.
+    given = "" if run is None else _sha256_of(known, bound)
+    limit = [] if time_limit is None else [time_limit]
+    sha = RunKey.analysis_sha256(json.dumps([own.sha256, points, to_mn, given, *limit]))
+    key = RunKey(sha, f"{own.slug}-frontier")
+    folder = output.folder(key.folder_name)
+    if not force and _is_cached(folder, key):
+        remove_leftovers(folder)
+        return _report(output, folder, is_cached=True)
+    with hold_lock(folder):
+        # Another process may have finished the same frontier before it released the lock.
+        if not force and _is_cached(folder, key):
+            return _report(output, folder, is_cached=True)
+        force = force or is_incomplete(folder, key)
+        validate_overwrite(folder, force)
+        plan = search(
+            scenario,
+            n_points=points,
+            to_mn=to_mn,
+            time_limit_s=time_limit,
+            known=known,
+            known_bound=bound,
+            jobs=jobs,
+            allow_outside=output.allow_outside,
+            on_progress=line.show,
+        )
+        line.show("writing the run folder")
+        command = shlex.join(["ccs-model", *sys.argv[1:]])
+        write_locked(run_files(plan, command=command, started=started, analysis_sha256=sha), folder, force=force)
+        return _report(output, folder, plan.warnings)
+
+
+def _sha256_of(known: Sequence[pd.DataFrame], bound: float | None) -> str:
+    """Return the hash of the plan that is given for comparison, and of its bound."""
+    text = "".join(each.to_csv(index=False) for each in known)
+    return hashlib.sha256(f"{text}{bound}".encode()).hexdigest()
+
+
+def _is_cached(folder: Path, key: RunKey) -> bool:
+    """Return whether a folder holds the complete frontier of a key."""
+    from ccs_model.plan.cache_key import cached_manifest
+
+    return cached_manifest(folder, key) is not None
+
+
+def _report(output: Output, folder: Path, warnings: Sequence[str] = (), *, is_cached: bool = False) -> int:
+    """Report the frontier in a folder and return its exit code; a cached one has the warnings of its plan.json."""
+    from ccs_model.runs.run_writer import FRONTIER
+
+    page = _page(folder)  # an interrupted run may lack its page, which is written last
     text = (folder / FRONTIER).read_text(encoding="utf-8")
-    show_warnings(plan.warnings)
-    output.report(text, lambda: frontier_text(json.loads(text), folder, page))
-    return LIMIT_REACHED if (found.points["status"] == "limit").any() else DONE
+    document = json.loads(text)
+    show_warnings(document_of(folder / "plan.json").get("warnings", ()) if is_cached else warnings)
+    note = f"\n{CACHED}" if is_cached else ""
+    output.report(text, lambda: f"{frontier_text(document, folder, page)}{note}")
+    return LIMIT_REACHED if any(point["status"] == "limit" for point in document["points"]) else DONE
 
 
 def _page(folder: Path) -> Path | None:

@@ -336,12 +336,14 @@ def near_optimal(
     requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output
 ) -> int:
     """Find different plans close to the optimum."""
+    from ccs_model.analysis.near_optimal import TIME_LIMIT_S
     from ccs_model.analysis.near_optimal import near_optimal as search
     from ccs_model.runs.run_reader import analysis_key
 
     show, allow = output.line.show, output.allow_outside
     show("reading the scenario and the tables")
-    choices = [requested.is_dir(), within_share, n_plans, all_links]
+    limit = [] if time_limit == TIME_LIMIT_S else [time_limit]
+    choices = [requested.is_dir(), within_share, n_plans, all_links, *limit]
     document = output.report_analysis(
         analysis_key(requested, choices, "near-optimal", allow_outside=allow),
         "near_optimal",

@@ -22,7 +22,7 @@ from ccs_model.cli.command_options import (
     scenario_argument,
     with_every_issue,
 )
-from ccs_model.cli.terminal import columns, print_json
+from ccs_model.cli.terminal import columns, print_json, print_json_text
 from ccs_model.errors import DONE, CcsModelError, InputError, Issue
 from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
 
@@ -303,7 +303,7 @@ Example:
 )
 def schema() -> int:
     """Print the JSON Schema of a scenario file."""
-    click.echo(_schema_text(), nl=False)
+    print_json_text(_schema_text())
     return DONE
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import threading
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 # Width where the terminal's is unknown, as in a file.
 DEFAULT_WIDTH = 120
 MAX_TEXT_WIDTH = 140
+_NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+# Error handlers that fail for characters which an encoding lacks.
+_FAILING = ("strict", "surrogateescape")
 
 
 def columns() -> int:
@@ -37,7 +43,35 @@ def shorten_lines(lines: Sequence[str], n: int, indent: str = "  ") -> list[str]
 
 def print_json(document: Any) -> None:
     """Print `document` as one JSON object."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
+    print_json_text(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def print_json_text(text: str) -> None:
+    """Print JSON text; its characters are escaped if the encoding of the output is not a Unicode encoding."""
+    if not is_unicode(sys.stdout):
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    click.echo(text, nl=False)
+
+
+def is_unicode(stream: Any) -> bool:
+    """Return whether a stream can encode all characters; True if it has no encoding."""
+    encoding = getattr(stream, "encoding", None)
+    return encoding is None or codecs.lookup(encoding).name.startswith("utf")
+
+
+def prepare_output() -> None:
+    """Buffer the output, and replace characters that its encoding lacks.
+
+    With PYTHONUNBUFFERED, Python drops what one write to a full disk or a pipe does not accept.
+    """
+    found = sys.stdout
+    if isinstance(getattr(found, "buffer", None), io.RawIOBase):
+        sys.stdout = open(  # noqa: SIM115
+            found.fileno(), "w", buffering=1, encoding=found.encoding, errors=found.errors, closefd=False
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not is_unicode(stream) and stream.errors in _FAILING:
+            stream.reconfigure(errors="replace")
 
 
 def show_warnings(warnings: Sequence[str]) -> None:

@@ -194,7 +194,7 @@ class _Cells:
                 values.append(valid[cell, money])
                 continue
             n_issues = len(issues)
-            of_money = _scale_range(column, money) if money else column
+            of_money = scale_range(column, money) if money else column
             values.append(convert_cell(of_money, cell, self.place(line), issues, self.factor or 1.0))
             if type(cell) is str and len(issues) == n_issues:
                 valid[cell, money] = values[-1]
@@ -254,7 +254,7 @@ def _fill_currency(data: dict[str, list[object]], currencies: Mapping[str, int],
         data["currency"][row] = next(iter(currencies))
 
 
-def _scale_range(column: Column, currency: str) -> Column:
+def scale_range(column: Column, currency: str) -> Column:
     """The column with the upper end of its range in a currency whose unit is worth less than a yuan."""
     worth = _cny_per_unit().get(currency, 0.0 if CURRENCY.fullmatch(currency) else 1.0)
     if column.high is None or worth >= 1.0:

@@ -6,8 +6,9 @@ The user's tables override rows of the shipped tables by key or replace whole ta
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import lru_cache, partial
 from itertools import islice
 from os import PathLike
@@ -17,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccs_model.arguments import file_path, instance_of, optional
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid, own_bytes, path_of
@@ -38,6 +40,20 @@ from ccs_model.inputs.user_tables import (
 from ccs_model.paths import data_folder, data_folder_name
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
+
+
+class UnknownTableError(KeyError):
+    """No input table has a name; the message gives the nearest names, or all if none is near."""
+
+    def __init__(self, name: object, tables: Sequence[str]) -> None:
+        super().__init__(name, tables)
+        text = name if isinstance(name, str) and len(name) > 2 else ""
+        near = get_close_matches(text, tables, n=3) or [each for each in tables if text and text in each]
+        hint = f"did you mean {' or '.join(map(repr, near[:3]))}?" if near else f"the tables: {', '.join(tables)}"
+        self._message = f"no table {name!r}; {hint}"
+
+    def __str__(self) -> str:
+        return self._message
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +117,10 @@ class Inputs:
         return f"Inputs({len(self.tables)} tables, {n_rows:,} rows, from {self.folder_name!r})"
 
     def __getitem__(self, table: str) -> pd.DataFrame:
-        return self.tables[table]
+        try:
+            return self.tables[table]
+        except (KeyError, TypeError):
+            raise UnknownTableError(table, list(self.tables)) from None
 
     def column(self, table: str, name: str) -> list[Any]:
         """Values of a column of a table."""
@@ -158,16 +177,14 @@ def load_inputs(
     Raises
     ------
     InputError
-        With the issues of all tables.
+        With the issues of all tables; or if `scenario` is a path or a mapping, of which `read_scenario` and
+        `Scenario.from_dict` make a Scenario.
     FileError
         If a file cannot be read.
-    TypeError
-        If `scenario` is a path or a mapping: `read_scenario` and `Scenario.from_dict` make a Scenario of it.
     """
-    if scenario is not None and not isinstance(scenario, Scenario):
-        raise TypeError(f"expected a Scenario, got {type(scenario).__name__}: read_scenario(path) reads one")
+    optional(instance_of, "scenario", scenario, Scenario, "a Scenario", "read_scenario(path) reads one")
     own = OwnTables.of(scenario) if scenario is not None else None
-    root = Path(folder) if folder is not None else None
+    root = optional(file_path, "folder", folder)
     if root is not None and not root.is_dir():
         raise FileError(f"{root}: no such data folder")
     return load_tables(own, folder=root, allow_outside=allow_outside)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
+from ccs_model.arguments import instance_of
 from ccs_model.model.budget import add_payments, add_spending, declare_payments
 from ccs_model.model.names import CONSTRAINTS, FIRST_STAGE, VARIABLES
 from ccs_model.model.objective import OBJECTIVES, add_objective, add_targets
@@ -59,11 +60,10 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
 
     Raises
     ------
-    TypeError
+    InputError
         If `problem` is anything else, such as a path.
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
+    instance_of("problem", problem, Problem, "a Problem", "build_problem(scenario, inputs) makes one")
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem, (*THEMES, add_captured))

@@ -18,6 +18,7 @@ import numpy as np
 
 from ccs_model._typing import Floats
 from ccs_model.analysis.uncertain_inputs import triangular
+from ccs_model.arguments import file_path, instance_of, optional
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
@@ -129,7 +130,7 @@ class Calibration:
 
     def to_json(self, path: str | PathLike[str]) -> Path:
         """Write calibration.json. Raises FileError when it cannot be written."""
-        return write_atomic(Path(path), self.text().encode())
+        return write_atomic(file_path("path", path), self.text().encode())
 
 
 def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:
@@ -156,7 +157,8 @@ def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | 
     InputError
         If there is no such preset.
     """
-    inputs = inputs if inputs is not None else load_inputs()
+    instance_of("preset", preset, str, "the name of a preset")
+    inputs = optional(instance_of, "inputs", inputs, Inputs, "Inputs", "load_inputs() reads them") or load_inputs()
     names = presets(inputs) if preset == ALL else [preset]
     wanted = {name: observations_of(inputs, name) for name in names}
     zones = {name: zone_of(inputs, name) for name in zone_names(row for rows in wanted.values() for row in rows)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ccs_model.arguments import callback, file_path, instance_of, items_of, optional
 from ccs_model.errors import CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.load import load_tables
@@ -136,12 +137,15 @@ def replay(
     FileError
         If a file cannot be read.
     """
-    given = [cases] if isinstance(cases, str | PathLike | Case) else list(cases)
+    expected = "case files or cases"
+    given = [cases] if isinstance(cases, str | PathLike | Case) else items_of("cases", cases, expected)
+    optional(instance_of, "inputs", inputs, Inputs, "Inputs", "load_inputs() reads them")
+    callback("on_progress", on_progress)
     read: list[Case] = []
     issues: list[Issue] = []
     for each in given:
         try:
-            read.append(each if isinstance(each, Case) else read_case(each))
+            read.append(each if isinstance(each, Case) else read_case(file_path("cases", each, expected)))
         except InputError as error:
             issues += error.issues
     if issues:

@@ -87,8 +87,10 @@ def _read_matching_manifest(folder: Path, key: RunKey) -> dict[str, Any] | None:
         manifest = parse_json(read_regular(folder / "manifest.json"))
     except (OSError, ValueError):
         return None
-    is_same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
-    return manifest if is_same else None
+    if not isinstance(manifest, dict):
+        return None
+    # The folder of a frontier is also a run.
+    return manifest if key.sha256 in (manifest.get("run_sha256"), manifest.get("analysis_sha256")) else None
 
 
 def _has_missing_files(folder: Path, manifest: Mapping[str, Any]) -> bool:

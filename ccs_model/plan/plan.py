@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
+from ccs_model.arguments import file_path
 from ccs_model.plan.headline import Gaps, headline, html_table, short_text
 from ccs_model.problem import Problem
 from ccs_model.units import unit_text
@@ -465,9 +465,7 @@ class Plan:
         FileError
             If it cannot be written; a workbook that was there is kept.
         """
-        if Path(path).suffix.lower() != ".xlsx":
-            raise InputError([Issue("path", f"'{path}' does not end in .xlsx")])
-        return self._writer().to_excel(self, Path(path), lang=lang)
+        return self._writer().to_excel(self, file_path("path", path, suffix=".xlsx"), lang=lang)
 
     def to_folder(self, folder: str | PathLike[str], *, force: bool = False, lang: str = "en") -> Path:
         """Write the run folder, completely or not at all.
@@ -488,7 +486,7 @@ class Plan:
         FileError
             If the folder holds other files, or a run and not `force`, or if it cannot be written.
         """
-        return self._writer().to_folder(self, Path(folder), force=force, lang=lang)
+        return self._writer().to_folder(self, file_path("folder", folder), force=force, lang=lang)
 
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset`: the tables with dimensions, units and references. Needs the extra `netcdf`."""

@@ -48,9 +48,12 @@ class StoredRun:
     frontier: Mapping[str, Any] | None = field(default=None, repr=False)
     uncertainty: Mapping[str, Any] | None = field(default=None, repr=False)
     viewer: RunWriter | None = field(default=None, repr=False)
+    absolute_folder: Path | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """State the units of the columns of every table."""
+        """State the units of the columns of every table, and keep the folder for another working directory."""
+        if self.folder is not None and self.absolute_folder is None:
+            object.__setattr__(self, "absolute_folder", self.folder.absolute())
         for table in self.tables.values():
             self._with_units(table)
 
@@ -86,6 +89,12 @@ class StoredRun:
     def __dir__(self) -> list[str]:
         """Return attributes and tables."""
         return [*super().__dir__(), *self.tables, *_IN_DOCUMENT]
+
+    @property
+    def current_folder(self) -> Path | None:
+        """The run folder as given while it is there from the working directory, else its absolute path."""
+        is_there = self.folder is None or self.folder.absolute() == self.absolute_folder
+        return self.folder if is_there else self.absolute_folder
 
     @property
     def status(self) -> str:

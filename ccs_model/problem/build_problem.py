@@ -10,12 +10,14 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from ccs_model.arguments import instance_of
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.co2_transport import distances_km
 from ccs_model.engineering.streams import is_operating, source_products
 from ccs_model.errors import InfeasibleError, InputError, Issue, raise_issues
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.changed_tables import issues_of_changed_tables
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.user_tables import INVENTORIES
 from ccs_model.problem.applied_calibration import calibration_of, delivery_of, deployment_ceilings
@@ -127,15 +129,13 @@ def build_problem(
     Raises
     ------
     InputError
-        For names that the tables do not contain.
+        For names that the tables do not contain, and for a table of `inputs` that was changed and is invalid.
     InfeasibleError
         If no retrofit can contribute to a target.
-    TypeError
-        If `scenario` or `inputs` is anything else, such as a dict.
     """
-    if not (isinstance(scenario, Scenario) and isinstance(inputs, Inputs)):
-        found = f"{type(scenario).__name__} and {type(inputs).__name__}"
-        raise TypeError(f"expected a Scenario and Inputs, got {found}: load_inputs(scenario) reads its tables")
+    instance_of("scenario", scenario, Scenario, "a Scenario", "read_scenario(path) reads one")
+    instance_of("inputs", inputs, Inputs, "Inputs", "load_inputs(scenario) reads them")
+    raise_issues(issues_of_changed_tables(inputs))
     level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
     raise_issues([*name_issues(scenario, inputs), *amount_issues(scenario, inputs)])

@@ -83,7 +83,7 @@ def summary_text(document: Document, width: int, emphasise: Emphasis = str, *, h
 def headline_of(document: Document) -> str:
     """Return the result of plan.json in a few words."""
     if document["status"] == "infeasible":
-        return f"infeasible: {len(document['conflicts'])} conflicting constraints"
+        return f"infeasible: {count_text(len(document['conflicts']), 'conflicting constraint')}"
     return headline(document["totals"], money_text(document["currency"], document["price_year"]))
 
 

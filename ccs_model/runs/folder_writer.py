@@ -15,6 +15,7 @@ import errno
 import glob
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -93,21 +94,62 @@ def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False
 def write_locked(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
     """Write as `write_files` does, in a process that holds the folder's lock."""
     validate_overwrite(folder, force)
+    target = link_target(folder)
     try:
-        _write(files, folder)
+        _write(files, target)
     except (OSError, FileError) as error:
         reason = str(error)
         if isinstance(error, OSError):
             reason = f"{folder}: cannot be written: {error.strerror or error}"
-        kept = _write_elsewhere(files, folder)
+        kept = _write_elsewhere(files, target)
         outcome = f"is kept in {kept}" if kept is not None else "could not be kept elsewhere"
         raise FileError(f"{reason}; the run {outcome}") from error
     return folder
 
 
-def validate_overwrite(folder: Path, force: bool) -> None:
-    """Raise FileError if a run cannot be written to `folder`: it holds other files, or a run and not `force`."""
+def link_target(folder: Path) -> Path:
+    """Return the folder that a symbolic link names, and any other path unchanged.
+
+    Raises FileError if the target of the link does not exist.
+    """
     try:
+        if not folder.is_symlink():
+            return folder
+        return folder.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links before Python 3.13
+        if isinstance(error, PermissionError):
+            raise FileError(f"{folder}: cannot be written: {error.strerror}") from error
+        what = "is a symbolic link to a folder that does not exist; create that folder, or choose another --out"
+        raise FileError(f"{folder}: {what}") from error
+
+
+def validate_outside_runs(folder: Path) -> None:
+    """Raise FileError if a folder above `folder` is a run, which no command could replace any more. Raises OSError."""
+    target = folder.absolute().parent.resolve() / folder.name
+    for above in target.parents:
+        if is_result(above):
+            beside = os.path.relpath(above.with_name(f"{above.name}-{folder.name}"))
+            what = f"is inside the run {above.name}, which could then not be replaced"
+            raise FileError(f"{folder}: {what}; choose a folder outside it, such as --out {shlex.quote(beside)}")
+
+
+def is_result(folder: Path) -> bool:
+    """Return whether a folder holds the manifest of a run or an analysis."""
+    try:
+        document = parse_json(read_regular(folder / MANIFEST))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and "run_sha256" in document
+
+
+def validate_overwrite(folder: Path, force: bool) -> None:
+    """Raise FileError if a run cannot be written to `folder`: it holds other files, or a run and not `force`.
+
+    Of a symbolic link, its target is tested. A folder inside a run is refused.
+    """
+    folder = link_target(folder)
+    try:
+        validate_outside_runs(folder)
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if not above.is_dir():
             raise FileError(f"{folder}: cannot be written: {above.name} is a file, not a folder")
@@ -155,9 +197,11 @@ def _files_of_others(folder: Path) -> list[str]:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the lock and temporary files that a killed process left beside a folder, unless another process has it."""
-    if any(folder.parent.glob(f".{glob.escape(shortened_name(folder.name))}.*")):
-        with contextlib.suppress(FileError), hold_lock(folder):
-            remove_temporary_files(folder)
+    with contextlib.suppress(FileError):
+        folder = link_target(folder)
+        if any(folder.parent.glob(f".{glob.escape(shortened_name(folder.name))}.*")):
+            with hold_lock(folder):
+                remove_temporary_files(folder)
 
 
 def remove_temporary_files(folder: Path) -> None:
@@ -332,13 +376,14 @@ def holder_path(folder: Path) -> Path:
 
 @contextmanager
 def hold_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder.
+    """Hold the lock of a folder; of a symbolic link, that of its target.
 
     Raises
     ------
     FileError
         If another process holds it, with that process named, or if the lock cannot be made.
     """
+    folder = link_target(folder)
     path, note = lock_path(folder), holder_path(folder)
     with ExitStack() as held:
         try:

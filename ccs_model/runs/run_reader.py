@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 
 import ccs_model
+from ccs_model.arguments import file_path
 from ccs_model.bounded_reading import read_regular, read_regular_text
 from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError, schema_issue
 from ccs_model.inputs import Inputs
@@ -84,13 +85,13 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     NoPlanInRunError
         If the problem of the run is infeasible.
     """
-    path = Path(folder)
+    path = file_path("folder", folder, "a run folder")
     if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
         of_plan = read_run(path / FUTURES_PLAN)
         futures = {"futures": table_of(text_of(path / FUTURES))} if (path / FUTURES).is_file() else {}
         return replace(
-            of_plan, name=path.resolve().name, folder=path, uncertainty=document_of(path / FUTURES_DOCUMENT),
-            tables={**of_plan.tables, **futures},
+            of_plan, name=path.resolve().name, folder=path, absolute_folder=path.absolute(),
+            uncertainty=document_of(path / FUTURES_DOCUMENT), tables={**of_plan.tables, **futures},
         )  # fmt: skip
     path, document, manifest = read_documents(path)
     _require(path, MAP)
@@ -211,7 +212,7 @@ def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
     FileError
         If there is no such folder.
     """
-    rows = [each.to_dict() for each in listed_runs(Path(folder))]
+    rows = [each.to_dict() for each in listed_runs(file_path("folder", folder))]
     return pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"objective": float, "gap_share": float})
 
 
@@ -320,11 +321,11 @@ def read_solved_problem(folder: str | PathLike[str]) -> SolvedProblem:
 def solved_problem_of(run: RunLike) -> SolvedProblem:
     """Return the problem of a run folder, a stored run or a plan. Raises as `read_solved_problem` does."""
     if isinstance(run, StoredRun):
-        if run.folder is None:
+        if (folder := run.current_folder) is None:
             raise InputError([Issue(run.name, "has no folder, from which its solution could be read", "give its plan")])
-        return read_solved_problem(run.folder)
+        return read_solved_problem(folder)
     if not isinstance(run, Plan):
-        return read_solved_problem(run)
+        return read_solved_problem(file_path("run", run, "a run folder, a stored run or a plan"))
     problem = run.problem
     sha256 = run_key(problem.scenario, problem.inputs).sha256
     return SolvedProblem(Path(), json.loads(json.dumps(plan_dict(run))), problem, sha256, run.point)
@@ -340,7 +341,7 @@ def validate_own_model(added: Sequence[str]) -> None:
 def is_run(requested: object) -> TypeGuard[RunLike]:
     """Return whether the argument is a finished run (a folder, a stored run or a plan) and no scenario."""
     return isinstance(requested, StoredRun | Plan) or (
-        isinstance(requested, str | PathLike) and Path(requested).is_dir()
+        isinstance(requested, str | PathLike) and requested != "" and Path(requested).is_dir()
     )
 
 

@@ -40,7 +40,7 @@ from ccs_model.report.export.formats import frontier_text, geojson_text
 from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
 from ccs_model.report.summary import summary_text
 from ccs_model.report.workbook.workbook import infeasible_workbook, table_book, workbook_bytes, write_workbook
-from ccs_model.runs.folder_writer import MANIFEST, write_files
+from ccs_model.runs.folder_writer import MANIFEST, link_target, validate_outside_runs, write_files, write_locked
 from ccs_model.scenario import Scenario
 from ccs_model.units import money_text
 
@@ -113,9 +113,18 @@ def write_run_folder(
 
 
 def run_files(
-    plan: Plan, *, command: str = "", started: datetime | None = None, with_workbook: bool = True, lang: str = "en"
+    plan: Plan,
+    *,
+    command: str = "",
+    started: datetime | None = None,
+    with_workbook: bool = True,
+    lang: str = "en",
+    analysis_sha256: str | None = None,
 ) -> dict[str, bytes]:
-    """Return every file of a run folder by name; the workbook takes longer than all others together."""
+    """Return every file of a run folder by name; the workbook takes longer than all others together.
+
+    `analysis_sha256` is the hash of an analysis to which the run belongs, and of its options.
+    """
     problem = plan.problem
     texts = {
         PLAN: plan_text(plan),
@@ -130,6 +139,7 @@ def run_files(
     if with_workbook:
         files[WORKBOOK] = workbook_bytes(plan, lang=lang)
     details = {
+        **({} if analysis_sha256 is None else {"analysis_sha256": analysis_sha256}),
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
         "searched_gap_share": plan.objective.searched_gap_share,
@@ -335,8 +345,9 @@ def write_request(path: Path, request: Mapping[str, Any], other: str, read: Call
         if read(path).get("key") != request["key"]:
             raise FileError(f"{folder}: holds {other}; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or has_files(folder)):
+    if link_target(folder).exists() and (not folder.is_dir() or has_files(folder)):
         raise FileError(f"{folder}: is not empty; choose another --out")
+    validate_outside_runs(link_target(folder))
     write_atomic(path, json_bytes(request))
 
 
@@ -359,7 +370,8 @@ def write_result(
 ) -> str:
     """Write `stem`.json, `stem`.xlsx, tables/*.csv and manifest.json, and return the text of the document.
 
-    `tables` holds a line of explanation and a table by name. Raises FileError as `write_files` does.
+    The process holds the folder's lock. `tables` holds a line of explanation and a table by name. Raises FileError as
+    `write_locked` does.
     """
     sheets = []
     for name, (line, table) in tables.items():
@@ -378,5 +390,5 @@ def write_result(
         "versions": {"ccs-model": ccs_model.__version__},
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
-    write_files(files, folder, force=force)
+    write_locked(files, folder, force=force)
     return text

@@ -30,6 +30,7 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from ccs_model.arguments import file_path
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.schema import Scenario, check_values, is_cleared_by_null
 from ccs_model.scenario.sections import OwnTables
@@ -105,7 +106,7 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     FileError
         If a file cannot be read.
     """
-    return read(path, allow_outside=allow_outside).validate_scenario()
+    return read(file_path("path", path), allow_outside=allow_outside).validate_scenario()
 
 
 def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:

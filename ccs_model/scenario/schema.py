@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from ccs_model.arguments import mapping
 from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.fields import (
     AmountByName,
@@ -222,7 +223,7 @@ class Scenario(Section):
         """
         values = self.model_dump()
         known = dict(self._places)
-        for key, value in changes.items():
+        for key, value in mapping("changes", changes, "a dict of values by dotted key").items():
             put_key(values, key, value)
             beneath = (f"{key}.", f"{key}[")
             known = {k: place for k, place in known.items() if k != key and not k.startswith(beneath)}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccs_model.arguments import items_of
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
 from ccs_model.scenario.upgrade import renamed_key, renamed_value
@@ -62,15 +63,17 @@ def _validate_names(place: str, key: str, values: Sequence[object]) -> None:
 
 def variations_of(changes: Sequence[Changes] | Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
     """Changes as a list, or all combinations of values by key. Raises InputError for anything else."""
-    hint = "expected a list of mappings, or lists of values by key: {'budget.total_mn': [400, 900]}"
+    expected = "a list of mappings, or lists of values by key: {'budget.total_mn': [400, 900]}"
     if isinstance(changes, Mapping):
-        single = [key for key, each in changes.items() if isinstance(each, str) or not hasattr(each, "__len__")]
+        single = [key for key, each in changes.items() if isinstance(each, str | bytes) or not hasattr(each, "__len__")]
         if single:
-            raise InputError([Issue("changes", f"{key} has no list of values", hint) for key in single])
+            what = "has no list of values"
+            raise InputError([Issue("changes", f"{key} {what}", f"expected {expected}") for key in single])
         return combinations(changes, "changes")
-    if isinstance(changes, str) or not all(isinstance(each, Mapping) for each in changes):
-        raise InputError([Issue("changes", "a scenario's changes are no mapping", hint)])
-    return tuple(changes)
+    listed = items_of("changes", changes, expected)
+    if not all(isinstance(each, Mapping) for each in listed):
+        raise InputError([Issue("changes", "a scenario's changes are no mapping", f"expected {expected}")])
+    return listed
 
 
 def combinations(values: Mapping[str, Sequence[object]], place: str = "--set") -> tuple[Changes, ...]:

@@ -21,6 +21,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model._typing import Floats
+from ccs_model.arguments import callback, file_path, instance_of
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.bounded_reading import is_workbook
 from ccs_model.errors import InfeasibleError, NoPlanError
@@ -129,6 +130,7 @@ def optimize(
         If the solution fails verification.
     """
     started = time_s()
+    callback("on_progress", on_progress)
     loaded = load_scenario_inputs(scenario, allow_outside=allow_outside)
     requested = loaded.scenario
     given = {"solver.mip_gap": mip_gap, "solver.time_limit_s": time_limit_s, "solver.effort": effort}
@@ -164,8 +166,8 @@ def load_scenario_inputs(scenario: ScenarioLike, *, allow_outside: bool = False)
         scenario = Scenario.from_dict(scenario)
     if isinstance(scenario, Scenario):
         return ScenarioInputs(scenario, load_inputs(scenario, allow_outside=allow_outside))
-    if not isinstance(scenario, str | PathLike):
-        raise TypeError(f"expected a scenario file, a Scenario or a dict, got {type(scenario).__name__}")
+    scenario = scenario_like("scenario", scenario)
+    assert isinstance(scenario, str | PathLike)
     if not is_workbook(scenario):
         return ScenarioInputs(*read_checked(scenario, allow_outside=allow_outside))
     read = read_edited_workbook(Path(scenario))
@@ -174,6 +176,14 @@ def load_scenario_inputs(scenario: ScenarioLike, *, allow_outside: bool = False)
     if changed := read.changed_tables(hashes(read.scenario, inputs)):
         notices = (*notices, f"these tables have changed since {read.revision.workbook}: {', '.join(changed)}")
     return ScenarioInputs(read.scenario, inputs, read.revision if read.revision.edits else None, notices)
+
+
+def scenario_like(name: str, given: object) -> ScenarioLike:
+    """Return an argument that is a scenario, its values or its file. Raises InputError."""
+    expected = "a scenario file, a Scenario or a dict"
+    if isinstance(given, str | PathLike):
+        return file_path(name, given, expected)
+    return given if isinstance(given, Mapping) else instance_of(name, given, Scenario, expected)
 
 
 def inputs_of(scenario: ScenarioLike, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
@@ -228,8 +238,6 @@ def solve(
     InputError
         If the model belongs to another problem, a constraint or the objective of the problem was changed, deactivated
         or replaced, a constraint that was added is not linear, or a variable is fixed outside its domain.
-    TypeError
-        If `problem` or `model` is anything else, such as a scenario.
     InfeasibleError
         If constraints conflict.
     NoPlanError
@@ -237,14 +245,17 @@ def solve(
     CheckError
         If a check of the solution fails.
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"expected a Problem, got {type(problem).__name__}: build_problem(scenario, inputs) makes one")
+    instance_of("problem", problem, Problem, "a Problem", "build_problem(scenario, inputs) makes one")
+    callback("on_progress", on_progress)
     clock = _StageTimer(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
     changed: tuple[str, ...] = ()
     if model is None:
         model = unshared_model(problem)
     else:
-        changed = changed_bounds(_validated_model(model), build_model(problem))
+        changed = changed_bounds(
+            instance_of("model", model, pyo.ConcreteModel, "a ConcreteModel", "build_model(problem) makes one"),
+            build_model(problem),
+        )
     matrix = matrix_of(model)
     added = (*added_components(matrix), *changed)
     # A model built here is of no further use, and larger than the search; since it refers to itself, it is collected.
@@ -276,12 +287,6 @@ def solve(
         timings=timings,
         writer=RUN_WRITER,
     )
-
-
-def _validated_model(model: object) -> pyo.ConcreteModel:
-    if isinstance(model, pyo.ConcreteModel):
-        return model
-    raise TypeError(f"expected a ConcreteModel, got {type(model).__name__}: build_model(problem) makes one")
 
 
 class _StageTimer:

@@ -456,7 +456,7 @@ def export(run: StoredRun, form: str, target: Path | None = None) -> list[Path]:
     """
     files = FORMATS[form](run)
     if target is None:
-        home = (run.folder or Path(run.name)) / "export"
+        home = (run.current_folder or Path(run.name)) / "export"
         target = home / form if form == "parquet" else home / next(iter(files))
     if form == "parquet":
         return [write_atomic(target / name, content) for name, content in files.items()]

@@ -57,7 +57,7 @@ def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", ba
     InputError
         As for `page_text`.
     """
-    target = path or (run.folder or Path(run.name)) / REPORT
+    target = path or (run.current_folder or Path(run.name)) / REPORT
     return write_atomic(target, page_text(run, lang=lang, basemap=basemap).encode())
 
 

@@ -156,13 +156,13 @@ def test_json_and_tables_are_reproducible(integer_plan, small):
 
 
 def test_a_single_budget_is_an_input_error(small):
-    with pytest.raises(InputError, match="two or more"):
+    with pytest.raises(InputError, match="n_points: expected a whole number of at least 2"):
         frontier(small(), n_points=1)
 
 
 @pytest.mark.parametrize("to_mn", [0.0, -5.0])
 def test_a_highest_budget_of_0_or_less_is_an_input_error(small, to_mn):
-    with pytest.raises(InputError, match=r"to_mn: .*, expected more than 0"):
+    with pytest.raises(InputError, match=r"to_mn: expected a number above 0"):
         frontier(small(), to_mn=to_mn)
 
 

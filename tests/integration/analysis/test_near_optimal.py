@@ -203,5 +203,5 @@ def test_the_command_analyses_a_run_folder_and_reuses_its_result(solved: Solved,
 
 
 def test_a_share_must_be_between_0_and_1(solved: Solved) -> None:
-    with pytest.raises(InputError, match="not a valid share"):
+    with pytest.raises(InputError, match="within_share: expected a number above 0 and below 1"):
         near_optimal(solved({"budget.total_mn": 3_500}), within_share=1.0)

@@ -133,8 +133,8 @@ def test_errors_name_the_parameter(small: Callable[..., Scenario]) -> None:
     for error, call in {
         "changes: 1 future": lambda: ccs.regret(small(), [{}]),
         "probabilities: '1, 1'": lambda: ccs.regret(small(), [{}, {}], probabilities=[1.0, 1.0]),
-        "n_points: 1 points": lambda: ccs.frontier(small(), n_points=1),
-        "draws: 0 futures": lambda: ccs.montecarlo(small(), draws=0),
+        "n_points: expected a whole number of at least 2, got 1": lambda: ccs.frontier(small(), n_points=1),
+        "draws: expected a whole number of at least 1, got 0": lambda: ccs.montecarlo(small(), draws=0),
     }.items():
         with pytest.raises(InputError, match=f"^{error}"):
             call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -116,6 +117,50 @@ def test_a_cached_frontier_is_shown_and_not_computed_again(scenario: Path, monke
     (folder / "report.html").unlink()
     run_frontier(scenario, "--points", "2")
     assert (folder / "report.html").is_file()
+
+
+def test_a_cached_frontier_keeps_its_exit_code_and_another_time_limit_solves_again(
+    scenario: Path, frontier_run: tuple[Result, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = scenario.parent / "limited"
+    workspace.mkdir()
+    monkeypatch.chdir(workspace)
+    limits: list[float | None] = []
+    plan = ccs.frontier(str(scenario), n_points=2)
+    assert plan.frontier is not None
+    limited = replace(plan, frontier=replace(plan.frontier, points=plan.frontier.points.assign(status="limit")))
+
+    def search(*_: object, time_limit_s: float | None, **options: object) -> ccs.Plan:
+        limits.append(time_limit_s)
+        return limited if time_limit_s == 8 else plan
+
+    monkeypatch.setattr("ccs_model.analysis.frontier.frontier", search)
+    args = (scenario, "--points", "2", "-q")
+    codes = [run_frontier(*args, "--time-limit", "8").return_value for _ in range(2)]
+    assert codes == [LIMIT_REACHED, LIMIT_REACHED] and limits == [8]
+    assert run_frontier(*args, "--time-limit", "30").return_value == 0
+    assert run_frontier(*args).return_value == 0 and limits == [8, 30, None]
+
+
+def test_a_frontier_in_a_named_folder_is_recognised_by_its_content(
+    frontier_run: tuple[Result, Path], scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, out = frontier_run
+    again = run_frontier(scenario, "--points", "5", "--out", out)
+    assert again.return_value == 0 and "Results are cached" in again.stdout
+    with pytest.raises(FileError, match="already contains files of another run"):
+        run_frontier(scenario, "--points", "4", "--out", out)
+    # A plan that is given counts with its content, wherever its folder is.
+    given = scenario.parent / "given"
+    monkeypatch.chdir(scenario.parent)
+    for run in (out, Path("out"), Path("given/../out")):
+        result = run_frontier(scenario, "--points", "2", "--run", run, "--out", given)
+        assert result.return_value == 0
+    assert "Results are cached" in result.stdout
+    # A frontier that has lost a file is computed again.
+    (given / "plan.xlsx").unlink()
+    assert "cached" not in run_frontier(scenario, "--points", "2", "--run", out, "--out", given).stdout
+    assert (given / "plan.xlsx").is_file()
 
 
 def test_a_missing_run_folder_is_reported(scenario: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.runs.folder_writer import hold_lock
 from tests.own_tables import works
 
 from .conftest import SCENARIO, Workspace, run_command
@@ -163,3 +164,71 @@ def test_a_new_scenario_is_not_written_into_a_run_or_a_file(copied: Workspace, f
 def test_a_non_finite_option_is_a_usage_error(workspace: Workspace, args: tuple[str, str], value: str) -> None:
     answer = workspace.run(args[0], "s.yaml", args[1], value)
     assert answer.code == 2 and args[1] in answer.err
+
+
+def test_a_run_is_written_to_the_target_of_a_symbolic_link(copied: Workspace) -> None:
+    folder, optimize = copied.folder, ("optimize", "s.yaml", "-q", "--out", "link")
+    (folder / "target").mkdir()
+    (folder / "link").symlink_to("target")
+    assert copied.run(*optimize).code == 0
+    first = (folder / "target" / "manifest.json").read_bytes()
+    assert copied.run(*optimize).code == 0  # cached
+    assert (folder / "target" / "manifest.json").read_bytes() == first
+    changed = copied.run(*optimize, "--mip-gap", "0.2")
+    assert changed.code == 8 and "target: already contains files of another run" in changed.err
+    assert copied.run(*optimize, "--mip-gap", "0.2", "--update").code == 0
+    second = (folder / "target" / "manifest.json").read_bytes()
+    assert copied.run(*optimize, "--force").code == 0
+    assert len({first, second, (folder / "target" / "manifest.json").read_bytes()}) == 3
+    assert (folder / "link").readlink() == Path("target")
+    copied.put("target/notes.txt", NOTES)
+    refused = copied.run(*optimize, "--force")
+    assert refused.code == 8 and "contains notes.txt" in refused.err
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("optimize", "s.yaml"), ("frontier", "s.yaml"), ("montecarlo", "run"), ("near-optimal", "run"),
+     ("stochastic", "s.yaml"), ("sweep", "s.yaml", "--set", "budget.total_mn=1,2"),
+     ("regret", "s.yaml", "--set", "budget.total_mn=1,2")],
+    ids=lambda args: args[0],
+)  # fmt: skip
+def test_a_broken_link_and_a_folder_inside_a_run_are_refused_before_anything_is_solved(
+    copied: Workspace, args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ccs_model.mip.highs.Highs._solve", lambda _: pytest.fail("something is solved"))
+    (copied.folder / "broken").symlink_to("nowhere")
+    (copied.folder / "link").symlink_to("run2/new")
+    (copied.folder / "of-run").symlink_to("run2")
+    before = state(copied.folder)
+    words = {
+        "broken": "broken: is a symbolic link to a folder that does not exist; create that folder",
+        "link": "link: is a symbolic link to a folder that does not exist",
+        "run2/new": "run2/new: is inside the run run2, which could then not be replaced; choose a folder outside it, "
+        "such as --out run2-new",
+        "run2/new/deep": "--out run2-deep",
+        "of-run/new": "is inside the run run2",
+    }
+    for out, what in words.items():
+        answer = copied.run(*args, "--out", out)
+        assert answer.code == 8 and what in answer.err, answer.err
+        assert state(copied.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "locked"),
+    [(("frontier", "s.yaml"), "new"), (("montecarlo", "run", "--draws", "2"), "new/montecarlo.json"),
+     (("near-optimal", "run"), "new"), (("regret", "s.yaml", "--set", "budget.total_mn=1,2"), "new")],
+    ids=["frontier", "montecarlo", "near-optimal", "regret"],
+)  # fmt: skip
+def test_a_result_that_another_process_computes_is_not_computed_again(
+    copied: Workspace, args: tuple[str, ...], locked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ccs_model.mip.highs.Highs._solve", lambda _: pytest.fail("something is solved"))
+    if locked != "new":
+        (copied.folder / "new").mkdir()
+        monkeypatch.setattr("ccs_model.runs.run_writer.has_files", lambda _: False)
+    with hold_lock(copied.folder / locked):
+        answer = copied.run(*args, "--out", "new")
+    assert answer.code == 8 and f"{locked}: process {os.getpid()} on " in answer.err, answer.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,51 @@ def test_a_full_device_as_output_is_a_file_error(words: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("words", ["schema", "optimize --help", "data"])
 def test_a_closed_output_ends_the_command_with_success(words: str, tmp_path: Path) -> None:
     assert shell(f"$C {words} | true; exit ${{PIPESTATUS[0]}}", tmp_path) == (0, "")
+
+
+def test_an_unbuffered_output_is_written_completely_or_reported(tmp_path: Path) -> None:
+    # One write to a file at its limit takes a part of the text and reports no error.
+    line = "export PYTHONUNBUFFERED=1; ulimit -f 4; $C schema > out"
+    assert shell(line, tmp_path) == (8, "ccs-model: cannot write the output: File too large\n")
+    assert shell("$C schema > whole; PYTHONUNBUFFERED=1 $C schema > out; cmp whole out", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "gbk", "ascii"])
+def test_characters_that_the_output_cannot_encode_are_escaped_in_json_and_replaced_in_text(
+    encoding: str, tmp_path: Path
+) -> None:
+    code, message = shell(f"export PYTHONIOENCODING={encoding}; $C data plants/steel --json > out", tmp_path)
+    assert (code, message) == (0, "")
+    rows = json.loads((tmp_path / "out").read_bytes().decode("ascii"))["rows"]
+    assert any(not str(row).isascii() for row in rows)
+    assert shell(f"PYTHONIOENCODING={encoding} $C data plants/steel > out", tmp_path) == (0, "")
+    assert (tmp_path / "out").read_bytes().count(b"\n") > 10
+
+
+INTERRUPTED = """
+import atexit, os, signal, sys, time
+import ccs_model.cli
+from ccs_model.__main__ import main
+from ccs_model.atomic_files import interrupted_code
+def interrupted(**_):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except KeyboardInterrupt:
+        print("kept", end="")
+        return interrupted_code()
+ccs_model.cli.group.main = interrupted
+atexit.register(print, "the interpreter has ended, with which a solver thread aborts")
+main()
+"""
+
+
+def test_an_interrupted_command_ends_without_waiting_for_solver_threads(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "kept", "")
 
 
 def test_errors_that_cannot_be_printed_keep_their_exit_code(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_arguments_of_a_wrong_type_or_value_are_reported(small_plan: Plan, tmp_p
         ccs.build_model("scenario.yaml")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"plan\.csv' does not end in \.xlsx"):
         small_plan.to_excel(f"{tmp_path}/plan.csv")
-    with pytest.raises(InputError, match="0 plans, expected one or more"):
+    with pytest.raises(InputError, match="n_plans: expected a whole number of at least 1, got 0"):
         ccs.near_optimal(small_plan, n_plans=0)
 
 
