@@ -237,7 +237,8 @@ def solve(
     ------
     InputError
         If the model belongs to another problem, a constraint or the objective of the problem was changed, deactivated
-        or replaced, a constraint that was added is not linear, or a variable is fixed outside its domain.
+        or replaced, a constraint that was added is not linear, or a variable is fixed outside its domain; or if
+        `problem` or `model` is anything else, such as a scenario.
     InfeasibleError
         If constraints conflict.
     NoPlanError
