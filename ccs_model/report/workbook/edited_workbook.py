@@ -270,7 +270,7 @@ class _Edits(CollectedEdits):
         what = "carbon price" if key == _CARBON else "social cost of carbon"
         hint = f"restore 1, or type the {what} by year into the shaded cells of sheet Series"
         if not has_values:
-            self.add_issue(place, f"multiplies the {what}, of which the scenario has none", hint)
+            self.add_issue(place, f"multiplies the {what}, and the scenario has none", hint)
             return
         series = self.solved.policy.social_cost_series or SOCIAL_COST_SERIES
         text = f"multiplies the series {series}, which a scenario takes as it is, with its discount rates and its range"

@@ -109,7 +109,7 @@ class WorkbookReader:
         for area in self._merged:
             first, last = (area.sheet, area.row, area.column), (area.sheet, area.last_row, area.last_column)
             cells = f"{self.address(first)}:{self.address(last).rpartition('!')[2]}"
-            what = f"is merged with other cells ({cells}), of which only the first keeps its value"
+            what = f"is merged with other cells ({cells}); only the first of them keeps its value"
             yield Issue(self.full_address(first), what, "unmerge them and fill in each cell by itself")
 
     def _area(self, name: str) -> MergedArea | None:

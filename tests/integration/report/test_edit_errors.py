@@ -59,9 +59,9 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
     },
     {
         "Inputs!D16": (set_named("carbon_price_factor", 2),
-                       "multiplies the carbon price, of which the scenario has none (restore 1, or type the carbon"),
+                       "multiplies the carbon price, and the scenario has none (restore 1, or type the carbon"),
         "Inputs!D17": (set_named("social_cost_factor", 2),
-                       "multiplies the social cost of carbon, of which the scenario has none (restore 1"),
+                       "multiplies the social cost of carbon, and the scenario has none (restore 1"),
         "Inputs!C": (lambda book: setattr(new_value(book, "years"), "value", "statik"),
                      "expected years or static, got 'statik' (such as 2026, 2030, 2035)"),
         # A formula without a stored value is one error.
@@ -265,7 +265,7 @@ def test_merged_decisions_are_one_error(solved_run: Path, tmp_path: Path, down: 
     error = run("check", edited(solved_run / "plan.xlsx", tmp_path / "b.xlsx", edit)).exception
     assert isinstance(error, InputError)
     (issue,) = error.issues
-    assert "b.xlsx:Plants!D" in issue.where and "of which only the first keeps its value" in issue.what
+    assert "b.xlsx:Plants!D" in issue.where and "only the first of them keeps its value" in issue.what
     assert issue.hint == "unmerge them and fill in each cell by itself"
 
 

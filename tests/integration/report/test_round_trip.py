@@ -180,7 +180,7 @@ def test_years_can_be_edited_from_a_list_to_static_and_back(solved_run: Path, tm
         book = edited(written, tmp_path / "c.xlsx", partial(set_years, text=text))
         assert read_edited_workbook(book).scenario.years == (2026, 2031)
     book = edited(written, tmp_path / "c.xlsx", set_named("carbon_price_factor", 2))
-    with pytest.raises(InputError, match="multiplies the carbon price, of which the scenario has none"):
+    with pytest.raises(InputError, match="multiplies the carbon price, and the scenario has none"):
         read_edited_workbook(book)
 
 
