@@ -8,6 +8,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Mask
 from ccs_model.engineering.capture_units import WASTE_HEAT
 from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.options import SAME_IF_DOMINATED
 
 # Inputs that can change which of two options is better, beside those of single technologies.
 _REVERSING = frozenset(
@@ -16,7 +17,6 @@ _REVERSING = frozenset(
 _PLACE = ["plant", "stream", "size", "site", "measure"]
 # Amounts by the inputs that multiply them.
 _Amounts = list[tuple[Floats, tuple[str, ...]]]
-_SAME = ["nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr"]
 
 
 def with_reversible_options(problem: Problem, inputs: pd.DataFrame) -> Problem:
@@ -52,7 +52,7 @@ def _stay_dominated(problem: Problem, left_out: Mask, sampled: set[str], own: se
     pairs = at[left_out].merge(at[~left_out], on=_PLACE, suffixes=("", "_kept"))
     worse, better = pairs["row"].to_numpy(int), pairs["row_kept"].to_numpy(int)
     low = _criteria(problem, sampled)
-    same = routes[_SAME].to_numpy(float)
+    same = routes[list(SAME_IF_DOMINATED)].to_numpy(float)
     technology = routes["technology"].to_numpy(object)
     is_dominated = (low[better] <= low[worse]).all(axis=1) & (same[better] == same[worse]).all(axis=1)
     # Capital of a technology with an input of its own moves apart from that of others.

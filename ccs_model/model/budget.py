@@ -111,7 +111,7 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         cut = total.terms(amounts, routes=here)
         return linear_sum([(1.0, m.credited_ktpa[plant, year]), *scale_terms(cut, -1.0)]) <= 0
 
-    limit = problem.credit_limit_ktpa if len(plants) else np.empty((0, 0))
+    limit = problem.credit_limit_ktpa
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
     def credit_within_the_band(m: pyo.ConcreteModel, plant: str, year: int) -> object:

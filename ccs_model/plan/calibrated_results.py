@@ -16,6 +16,7 @@ import pandas as pd
 from ccs_model._typing import Floats
 from ccs_model.plan.headline import class_text, uncalibrated_text
 from ccs_model.plan.merit_order import macc_table
+from ccs_model.plan.money import budgeted_cost_mn_pa
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEPLOYMENT, AppliedFit
@@ -177,7 +178,7 @@ def _spent_mn(plan: Plan, kappa: Floats) -> Floats:
     """
     if plan.problem.is_static:
         capital = sum(plan.cost_terms.get(name, 0.0) for name in _CAPITAL)
-        return np.asarray(sum(plan.cost_terms.values()) + (kappa - 1.0) * capital)
+        return np.asarray(budgeted_cost_mn_pa(plan.cost_terms) + (kappa - 1.0) * capital)
     granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum()) if len(plan.funds) else 0.0
     return kappa * float(plan.totals["capex_mn"] or 0.0) - np.minimum(kappa, 1.0) * granted
 

@@ -60,7 +60,7 @@ _SHARED_FLOW = {
 
 def levelised_costs(problem: Problem) -> pd.DataFrame:
     """Return one row an option at full load: yearly cost by part, million; tonnes, kt/y; levelised costs per t."""
-    routes = problem.routes
+    routes = problem.levelised_routes
     captured_ktpa = pd.Series(problem.delivered_ktpa, index=routes.index)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
     yearly = pd.DataFrame(
@@ -201,7 +201,7 @@ def macc_parts(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     if own is None:
         return pd.DataFrame()
     at = _rank_options(own, retrofits).index
-    routes, costs = own.routes.loc[at], levelised_costs(own).loc[at]
+    routes, costs = own.levelised_routes.loc[at], levelised_costs(own).loc[at]
     return pd.DataFrame(
         {
             **{name: routes[name] for name in ("capture_capex_mn", "pipe_capex_mn")},
@@ -301,7 +301,7 @@ def best_options(problem: Problem, plants: set[str] | None = None) -> pd.DataFra
 
 def with_prices(problem: Problem) -> pd.DataFrame:
     """Return one row an option: its columns, levelised cost by part, prices and CO₂ per t captured of the last year."""
-    routes = problem.routes
+    routes = problem.levelised_routes
     table = pd.concat([routes, levelised_costs(problem)], axis=1)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
     heat, kwh = routes["heat_gj_per_t"].to_numpy(float), routes["power_kwh_per_t"].to_numpy(float)

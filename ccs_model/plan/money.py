@@ -6,7 +6,7 @@ Costs are positive. The sum over ids is the programme's account; the split by us
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
@@ -84,6 +84,11 @@ def spread_yearly(problem: Problem, amount: Floats) -> Floats:
 def spread_at_end(problem: Problem, amount: Floats) -> Floats:
     """Spread money at the end of the horizon [id] to [id, calendar + 1]."""
     return np.concatenate([np.zeros((len(amount), len(problem.calendar))), amount[:, None]], axis=1)
+
+
+def budgeted_cost_mn_pa(cost_terms: Mapping[str, float]) -> float:
+    """Return the annual cost that the budget of a static year limits: all cost terms but shortfalls; million."""
+    return sum(cost_terms.values()) - cost_terms.get("shortfall_mn", 0.0)
 
 
 def capital_of(point: Point, variable: str, capex: Floats, life_yr: npt.ArrayLike) -> Floats:

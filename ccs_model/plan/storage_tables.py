@@ -131,7 +131,7 @@ def yearly_storage_mn(point: Point, sharing: CostSharing | None) -> tuple[Floats
     """
     problem, decided, sites = point.problem, point.decided, point.problem.sites
     if problem.network is None or problem.stores is None:
-        routes = problem.routes
+        routes = problem.levelised_routes
         capex = (routes["site_capex_mn"] + routes["well_capex_mn"]).to_numpy(float)
         capital = capex * problem.recovery(routes["storage_life_yr"])
         yearly = problem.storage_yearly_mn(routes, routes["storage_life_yr"]) + routes["well_om_mn_pa"].to_numpy(float)

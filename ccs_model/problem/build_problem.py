@@ -36,7 +36,7 @@ from ccs_model.problem.options import (
 from ccs_model.problem.owner_accounts import accounts_of
 from ccs_model.problem.problem import Problem, Target, calendar, is_in_group, paid_share, periods_of
 from ccs_model.problem.scenario_names import amount_issues, name_issues, place_of, validate_tables
-from ccs_model.problem.starts import Starts, lives_until_closing, name_without_vintage, starts_of
+from ccs_model.problem.starts import Starts, name_without_vintage, starts_of
 from ccs_model.problem.storage_sites import sites_of, stores_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import HOME, SOURCES
@@ -169,8 +169,6 @@ def build_problem(
         is_named = routes["route"].map(name_without_vintage).isin(named) if named else False
         routes = routes[routes["route"].isin(kept) | is_named].reset_index(drop=True)
     starts = starts_of(scenario, inputs, plants, streams, routes, periods)
-    if not scenario.is_static:  # a representative year does not count closing years
-        routes = lives_until_closing(routes, starts, periods)
     unlinked = _reasons_without_route(scenario, inputs, plants, sites)
     left_out = plants[_is_excluded_only(scenario, plants) & (unlinked == NO_LINK)]
     excluded = None

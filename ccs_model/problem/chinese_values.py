@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ccs_model.inputs.geography import are_in_china
 from ccs_model.inputs.source_checks import chinese_references
 from ccs_model.problem.pipe_costs import DEA
 from ccs_model.problem.problem import Problem
@@ -22,7 +21,7 @@ _MOST_NAMED = 6
 
 def notices_of_chinese_values(problem: Problem) -> Iterator[str]:
     """Notices of costs, required returns and a social discount rate of China; none with a plant in China."""
-    if are_in_china(problem.plants["province"]).any():
+    if problem.is_in_china:
         return
     yield from _costs(problem)
     if not problem.is_static:  # a representative year has no accounts of owners and society

@@ -44,7 +44,7 @@ from ccs_model.scenario.fields import SOURCES
 # Dominance among source–sink options of the same stream, size and site.
 
 
-_SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
+SAME_IF_DOMINATED = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
 
 
 def drop_dominated_options(
@@ -70,7 +70,7 @@ def drop_dominated_options(
             np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0),
         ]
     )
-    same = routes[list(_SAME)].to_numpy(float)
+    same = routes[list(SAME_IF_DOMINATED)].to_numpy(float)
     group = routes.groupby(["plant", "stream", "size", "site"], sort=False).ngroup().to_numpy()
     variant = routes.groupby(["technology", "vintage", "heat_source", "measure"], sort=False).ngroup().to_numpy()
     at = np.full((group.max() + 1, variant.max() + 1), -1)

@@ -197,11 +197,26 @@ class Problem:
         """[route, start] salvage value per capex of a capture unit, discounted to the first year."""
         return self._salvage(self.unit_life_yr, self.unit_used_yr)
 
+    @cached_property
+    def levelised_routes(self) -> pd.DataFrame:
+        """The options with the lives over which levelised costs spread their capital.
+
+        Capture units, own pipes and own sites end when their plant closes, as if built at the earliest start. A static
+        year does not count closing years.
+        """
+        closing = self.routes["closing_year"].to_numpy(float)
+        if self.is_static or np.isnan(closing).all():
+            return self.routes
+        works: Mask = np.any(self.running_share > 0, axis=2)
+        used_yr = self.unit_used_yr[np.arange(len(works)), works.argmax(axis=1)]
+        left = np.where(works.any(axis=1), np.maximum(closing - self.horizon_end + used_yr, 1.0), np.nan)
+        names = ("life_yr", "pipe_life_yr", "storage_life_yr")
+        return self.routes.assign(**{name: np.fmin(self.routes[name], left) for name in names})
+
     def own_asset_lives(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [route, start] lives of own pipes or sites, which end when the plant closes."""
-        closing = self.routes["closing_year"].to_numpy(float)[:, None] * (np.nan if self.is_static else 1.0)
-        left = np.maximum(closing - self.periods["year"].to_numpy(float), 1.0)
-        return np.fmin(np.asarray(life_yr, dtype=float)[:, None], left)
+        left = self.routes["closing_year"].to_numpy(float)[:, None] - self.periods["year"].to_numpy(float)
+        return np.fmin(np.asarray(life_yr, dtype=float)[:, None], np.maximum(left, 1.0))
 
     def own_asset_salvage(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [route, start] salvage value per capex of own pipes or sites, discounted to the first year."""
@@ -342,7 +357,7 @@ class Problem:
         """
         emitted = self.plants.set_index("plant")["baseline_ktpa"]
         share = pd.DataFrame(self.largest_running_share).groupby(self.routes["plant"].to_numpy(object)).max()
-        plants = self.axes["credited_ktpa"]
+        plants = self.axes.get("credited_ktpa", pd.Index([]))
         band = (self.accounts.surplus_band_share or 0.0) * emitted.loc[plants].to_numpy(float)
         return np.asarray(band[:, None] * share.loc[plants].to_numpy(float))
 

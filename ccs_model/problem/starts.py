@@ -98,17 +98,6 @@ def starts_of(
     )
 
 
-def lives_until_closing(routes: pd.DataFrame, starts: Starts, periods: pd.DataFrame) -> pd.DataFrame:
-    """Return the options with lives of capture unit, own pipe and own site that end when their plant closes.
-
-    Years of operation from the earliest start, over which levelised costs spread the capital.
-    """
-    earliest = periods["year"].to_numpy(float)[starts.may_start.argmax(axis=1)] + starts.lead_yr
-    left = (routes["closing_year"] - earliest).clip(lower=1.0).where(starts.may_start.any(axis=1))
-    names = ("life_yr", "pipe_life_yr", "storage_life_yr")
-    return routes.assign(**{name: np.fmin(routes[name], left) for name in names})
-
-
 def _start_is_allowed(
     scenario: Scenario,
     inputs: Inputs,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
+from ccs_model.plan.money import budgeted_cost_mn_pa
 from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD, taxed_yearly_flows
 from ccs_model.plan.plan import Plan
 
@@ -24,7 +25,7 @@ def has_accounts(plan: Plan) -> bool:
     return plan.owner_cashflow is not None and len(plan.owner_cashflow) > 0
 
 
-def budgeted_cost_mn_pa(plan: Plan) -> tuple[float, float]:
+def budgeted_parts_mn_pa(plan: Plan) -> tuple[float, float]:
     """Return the annual cost that the budget of a static year counts, and the revenue and payments in it; million.
 
     The budget counts capital without interest during construction.
@@ -33,7 +34,7 @@ def budgeted_cost_mn_pa(plan: Plan) -> tuple[float, float]:
     tasc = problem.routes.set_index("route")["tasc_factor"].reindex(table["route"]).to_numpy(float)
     interest = 0.0 if problem.scenario.capital_recovery_share else (1 - 1 / tasc) * table["capture_capital_mn_pa"]
     cost = float((table["cost_mn_pa"] - interest).sum())
-    counted = sum(plan.cost_terms.values()) - plan.cost_terms.get("shortfall_mn", 0.0)
+    counted = budgeted_cost_mn_pa(plan.cost_terms)
     income = cost - counted
     # Sums in another order differ in their last digits.
     return (counted, income) if abs(income) > _NOTHING * max(abs(cost), 1.0) else (cost, 0.0)

@@ -48,7 +48,7 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     """
     problem = plan.problem
     table = plan.retrofits.reset_index(drop=True)
-    routes = problem.routes.set_index("route")
+    routes = problem.levelised_routes.set_index("route")
     if table.empty:
         # Where nothing can be built there are no routes either, and nothing to join with.
         table = table.reindex(columns=[*table.columns, *_OF_ROUTE])

@@ -24,7 +24,7 @@ from ccs_model.plan.plan_json import pipe_links, records, without_folder
 from ccs_model.report import sentences as words
 from ccs_model.report.export.formats import long_table, number_columns
 from ccs_model.report.language import Language, chinese_text, labels
-from ccs_model.report.live_accounts import budgeted_cost_mn_pa, flows_of, has_accounts, npv_by_plant
+from ccs_model.report.live_accounts import budgeted_parts_mn_pa, flows_of, has_accounts, npv_by_plant
 from ccs_model.report.workbook.book import CHOSEN, HUNDRED_MILLIONS, MILLIONS
 from ccs_model.report.workbook.budget_checks import LimitCheck, limit_checks
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, CLASS_OF, INPUT, Cell, declared_rows, label
@@ -422,7 +422,7 @@ def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
             "cost": table["cost_mn_pa"].sum(),
         }
     if plan.problem.is_static and len(table) and math.isfinite(plan.problem.budget_mn):
-        found["budgeted_cost"] = max(budgeted_cost_mn_pa(plan)[0], plan.problem.budget_mn)
+        found["budgeted_cost"] = max(budgeted_parts_mn_pa(plan)[0], plan.problem.budget_mn)
     if has_accounts(plan):
         assert plan.owners is not None and plan.stakeholders is not None
         flows, npv_mn = flows_of(plan, None), plan.owners["npv_mn"]

@@ -17,7 +17,7 @@ from ccs_model.plan.plan_json import binding_text, records
 from ccs_model.plan.social_account import SOCIAL_TOTALS, social_terms
 from ccs_model.problem.owner_accounts import OWN_SERIES
 from ccs_model.report import sentences as words
-from ccs_model.report.live_accounts import budgeted_cost_mn_pa, has_accounts
+from ccs_model.report.live_accounts import budgeted_parts_mn_pa, has_accounts
 from ccs_model.report.phrases import (
     binding_limits,
     estimates_in_words,
@@ -242,7 +242,7 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
 def _with_budgeted_cost(plan: Plan) -> dict[str, float | int | None]:
     """The totals of a static year with the annual cost that its budget counts, and the income in it, if any."""
-    counted, income = budgeted_cost_mn_pa(plan)
+    counted, income = budgeted_parts_mn_pa(plan)
     more = {"income_mn_pa": income} if income else {}
     found: dict[str, float | int | None] = {}
     for name, value in plan.totals.items():

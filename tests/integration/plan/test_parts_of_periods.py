@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,22 @@ def test_own_pipe_and_site_of_a_closing_plant_have_no_salvage_value(
             assert table["storage_capital_mn_pa"] == pytest.approx(30.0 * charge, rel=1e-9)
             assert table["pipe_capital_mn_pa"] == pytest.approx(table["pipe_capex_mn"] * charge, rel=1e-9)
     assert salvage["2040"] == pytest.approx(0.0, abs=1e-9) and salvage["never"] > 1.0
+
+
+def test_own_pipe_of_a_plant_that_closes_later_keeps_the_years_until_then(
+    problem_of: MakeProblem, one_mill: dict[str, Any]
+) -> None:
+    problem = problem_of(one_mill, {**OWN_PIPE, "years": [2026, 2031]})  # to 2035, with two years of construction
+    closing = replace(problem, routes=problem.routes.assign(closing_year=2046.0))
+    # Built in 2026 and 2031: 20 and 15 years until the plant closes, whatever the construction time; 10 after 2035.
+    lives = closing.own_asset_lives(closing.routes["pipe_life_yr"])
+    assert set(map(tuple, lives.tolist())) == {(20.0, 15.0)}
+    annuity = {years: (1.0 - 1.08**-years) / 0.08 for years in (10, 15, 20)}
+    expected = [annuity[10] / annuity[20] / 1.08**10, annuity[10] / annuity[15] / 1.08**10]
+    found = closing.own_asset_salvage(closing.routes["pipe_life_yr"])
+    assert found[0].tolist() == pytest.approx(expected)
+    # Levelised costs count the 18 years of operation.
+    assert set(closing.levelised_routes["pipe_life_yr"]) == {18.0} and problem.levelised_routes is problem.routes
 
 
 def test_static_year_offers_technologies_with_learning(
