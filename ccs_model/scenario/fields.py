@@ -247,11 +247,11 @@ _FIRST_YEAR = 2000
 class FrozenDict(dict[Any, Any]):
     """A dict that cannot be changed, so that a scenario stays as it was validated."""
 
-    def _refuse(self, *_: object, **__: object) -> None:
+    def _reject_change(self, *_: object, **__: object) -> None:
         raise TypeError("a scenario cannot be changed; Scenario.with_changes returns a changed copy")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _reject_change  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _reject_change  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
         return FrozenDict, (dict(self),)
