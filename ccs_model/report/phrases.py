@@ -78,7 +78,7 @@ def gap_text(gap: Gap, unit: str = "") -> str:
     if not math.isfinite(gap.share) and math.isfinite(gap.bound):
         # A value of 0 has a bound, but no relative gap.
         every = f"bound {gap.bound:,.0f} {unit} {every}"
-    if not gap.n_searched:  # the search was stopped before it chose links
+    if not gap.n_searched:
         return f"optimality gap {percent(gap.share)} ({every})"
     return (
         f"optimality gap {percent(gap.share)} ({every}); "

@@ -107,6 +107,10 @@ def write_locked(files: Mapping[str, bytes], folder: Path, *, force: bool = Fals
     return folder
 
 
+# Errors of a link to nothing and of a loop of links.
+_OF_LINKS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
 def link_target(folder: Path) -> Path:
     """Return the folder that a symbolic link names, and any other path unchanged.
 
@@ -117,7 +121,7 @@ def link_target(folder: Path) -> Path:
             return folder
         return folder.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links before Python 3.13
-        if isinstance(error, PermissionError):
+        if isinstance(error, OSError) and error.errno not in _OF_LINKS:
             raise FileError(f"{folder}: cannot be written: {error.strerror}") from error
         what = "is a symbolic link to a folder that does not exist; create that folder, or choose another --out"
         raise FileError(f"{folder}: {what}") from error

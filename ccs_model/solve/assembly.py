@@ -19,6 +19,7 @@ from ccs_model._typing import Floats
 from ccs_model.economics.policy import accounts_by_stakeholder, ledger_by_stakeholder
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import was_stopped
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.mip.verification import disagreement
@@ -155,7 +156,7 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
     value = fsum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min
     bound = nearest(record.bound, value)
-    if record.corridors == ():  # a bound within no link says nothing
+    if record.corridors == () and was_stopped():  # before it chose links: a bound within none of them says nothing
         bound = record.all_links_bound
     gap = gap_share(bound, value)
     emissions = emissions_table(point, sharing)

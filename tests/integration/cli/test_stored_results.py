@@ -138,7 +138,7 @@ def test_an_infeasible_run_has_its_own_folder_name_and_can_be_shown(workdir: Pat
     assert folder.name.startswith("unreachable-infeasible-")
     again = command(workdir, "optimize", "unreachable.yaml")
     assert again.returncode == 4 and again.stderr == answer.stderr
-    listed = command(workdir, "runs").stdout.splitlines()
+    listed = command(workdir, "runs", COLUMNS="200").stdout.splitlines()
     assert listed[1].endswith("infeasible: 1 conflicting constraint"), listed
     shown = command(workdir, "show", str(folder))
     conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
