@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.engineering.capture_units import covered_rows, is_shared
+from ccs_model.engineering.capture_units import WASTE_HEAT, covered_rows, is_shared
 from ccs_model.errors import InputError
 from ccs_model.plan.cost_sharing import CostSharing
 from ccs_model.plan.decisions import Point
@@ -238,9 +238,8 @@ def _rank_options(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     )
     could_be = every[_is_unit(problem, costs) & plants["is_candidate"]]
     # Options are sorted by id, so equal costs keep one order regardless of the inputs' row order.
-    ranked = could_be.sort_values("avoidance_cost_at_full_load_per_t", kind="stable").drop_duplicates(
-        ["plant", "stream"]
-    )
+    ranked = could_be.sort_values("avoidance_cost_at_full_load_per_t", kind="stable")
+    ranked = ranked[_has_waste_heat(problem, ranked)].drop_duplicates(["plant", "stream"])
     ranked.insert(8, "cumulative_avoided_at_full_load_ktpa", ranked["avoided_at_full_load_ktpa"].cumsum())
     ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
     return ranked
@@ -250,7 +249,28 @@ def _is_unit(problem: Problem, costs: pd.DataFrame) -> pd.Series:
     """Whether an option is a full-size unit of one stream that avoids CO₂; shared units and measures are none."""
     routes = problem.routes
     is_single = ~is_shared(routes["stream"]) & (routes["measure"] == "") & (routes["stream_share"] == 1.0)
+    is_single &= _waste_heat_tj_pa(problem) <= routes["plant"].map(problem.waste_heat_tj_pa).fillna(0.0) + 1e-9
     return is_single & problem.running_share.any(axis=(1, 2)) & costs["avoidance_cost_per_t"].notna()
+
+
+def _waste_heat_tj_pa(problem: Problem) -> pd.Series:
+    """What each option takes from the waste heat of its plant at full load."""
+    routes = problem.routes
+    heat = pd.Series(problem.delivered_ktpa, index=routes.index) * routes["heat_gj_per_t"]
+    return heat.where(routes["heat_source"] == WASTE_HEAT, 0.0)
+
+
+def _has_waste_heat(problem: Problem, ranked: pd.DataFrame) -> pd.Series:
+    """Whether the waste heat that the streams before each option leave is enough for it."""
+    left, served, enough = dict(problem.waste_heat_tj_pa), set(), list[bool]()
+    heat = _waste_heat_tj_pa(problem).loc[ranked.index]
+    for plant, stream, needed in zip(ranked["plant"], ranked["stream"], heat, strict=True):
+        is_enough = needed <= left.get(plant, 0.0) + 1e-9
+        enough.append(is_enough)
+        if is_enough and (plant, stream) not in served:
+            served.add((plant, stream))
+            left[plant] = left.get(plant, 0.0) - needed
+    return pd.Series(enough, ranked.index, dtype=bool)
 
 
 def _with_own_pipes(problem: Problem) -> Problem | None:

@@ -60,7 +60,9 @@ def links_table(point: Point) -> pd.DataFrame:
     above_mean = point.decided[ABOVE_FORWARD] - point.decided[ABOVE_REVERSE]
     peak = np.maximum(np.abs(flow), np.abs(flow + above_mean))
     there = np.cumsum(spent, axis=1) > BUILT
-    used = there | (peak > BUILT * max(float(peak.max(initial=0.0)), 1.0))
+    # The cost of a road follows its mean flow; one with a peak alone is not used.
+    is_road = (network.links["kind"] == "truck").to_numpy()[:, None]
+    used = there | (np.where(is_road, np.abs(flow), peak) > BUILT * max(float(peak.max(initial=0.0)), 1.0))
     names = _names_of_sizes(built, point.decided[PIPE], free)
     is_new = (network.links["kind"] == "pipe") & ~network.links["link"].isin(free["link"])
     rows = []

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from ccs_model.analysis.merit_order_plans import NO_RETROFITS
 from ccs_model.inputs import Inputs
 from ccs_model.model import build_model
+from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
@@ -67,6 +69,21 @@ def test_waste_heat_limits_each_year_of_operation(problem_of: MakeProblem, one_m
     assert builds == pytest.approx({route: full[route] for route in builds})
     assert {round(value, 9) for value in curtailed} <= {round(-each / 0.6, 9) for each in heat}
     assert constraint.upper() == pytest.approx(problem.waste_heat_tj_pa["P100000120106"])
+
+
+def test_merit_order_spends_the_waste_heat_of_a_plant_once(problem_of: MakeProblem, one_mill: dict[str, Any]) -> None:
+    sources = {"capture.heat_sources": ["coal_boiler", "waste_heat"]}
+    problem = problem_of(one_mill, sources)
+    heat = problem.routes["heat_gj_per_t"] * problem.delivered_ktpa
+    smallest = float(heat[(problem.routes["stream_share"] == 1.0) & (heat > 0)].min())
+    cost = "avoidance_cost_at_full_load_per_t"
+    coal = macc_table(problem_of(one_mill, {}), NO_RETROFITS).set_index("stream")[cost]
+    # Too little for any stream, and enough for the smallest one.
+    for tj_pa, n_cheaper in ((0.99 * smallest, 0), (1.01 * smallest, 1)):
+        limited = replace(problem, waste_heat_tj_pa=dict.fromkeys(problem.plants["plant"], tj_pa))
+        table = macc_table(limited, NO_RETROFITS).set_index("stream")[cost]
+        assert len(table) == len(coal)
+        assert (table.sub(coal) < -1.0).sum() == n_cheaper
 
 
 def test_own_pipe_and_site_of_a_closing_plant_have_no_salvage_value(
