@@ -78,7 +78,7 @@ def _built_units(problem: Problem, own: pd.DataFrame) -> list[Unit]:
         values = {**route, **{name: retrofit[name] for name in (*PARTS, "cost_mn_pa", "site", "length_km")}}
         values |= {name: retrofit[name] for name in ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")}
         values |= {name: retrofit[name] for name in ("nameplate_ktpa", "capture_cost_per_t", "avoidance_cost_per_t")}
-        values |= {name: retrofit[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share")}
+        values |= {name: retrofit[name] for name in ("captured_ktpa", "avoided_ktpa", "load_share", "operating_share")}
         values["reduced_ktpa"] = retrofit.get("reduced_ktpa", 0.0)
         end_year = retrofit.get("end_year")
         values["end_year"] = None if end_year is None or pd.isna(end_year) else int(end_year)
@@ -327,9 +327,11 @@ def _add_product_costs(problem: Problem, citations: Citations, row: pd.Series, u
     """Add the cost per unit of product, and the cost of the product without capture where a profile has it."""
     nothing: tuple[Cited, ...] = ((),) * len(units)
     output = float(product_output_ktpa(row.to_frame().T, problem.inputs).iloc[0])
-    # A plant makes no product after its retrofit has ended.
+    # Costs of a mean year, over the product of the years in which the retrofit works.
     per_product: list[Value] = [
-        None if unit.text("basis") else number_or_none(float(cost_per_t(unit.number("cost_mn_pa"), output)))
+        None
+        if unit.text("basis")
+        else number_or_none(float(cost_per_t(unit.number("cost_mn_pa"), output * unit.number("operating_share"))))
         for unit in units
     ]
     how = f"per {product_unit(problem.inputs, str(row['product']))} of {row['product']}"

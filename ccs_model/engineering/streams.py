@@ -121,17 +121,24 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
         "blow_gas": output * made["other_t_per_t"],
     }
     grades = inputs["streams/chemical_grades"].set_index("stream")
+    co2_share = {stream: grades.at[stream, "co2_share"] for stream in amounts}
+    co2_share["boiler_flue_gas"] = made["flue_co2_share"].fillna(co2_share["boiler_flue_gas"])
     lasting = (plants["status"] == "operating").astype(float)
     return _stack_streams(
         [
-            _rows(plants, stream, grades.at[stream, "grade"], co2_ktpa, grades.at[stream, "co2_share"], lasting)
+            _rows(plants, stream, grades.at[stream, "grade"], co2_ktpa, co2_share[stream], lasting)
             for stream, co2_ktpa in amounts.items()
         ]
     )
 
 
 def _rows(
-    plants: pd.DataFrame, stream: str, grade: str, co2_ktpa: pd.Series, co2_share: float, lasting: pd.Series | float
+    plants: pd.DataFrame,
+    stream: str,
+    grade: str,
+    co2_ktpa: pd.Series,
+    co2_share: pd.Series | float,
+    lasting: pd.Series | float,
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -139,7 +146,7 @@ def _rows(
             "stream": stream,
             "grade": grade,
             "co2_ktpa": co2_ktpa.astype(float),
-            "co2_share": float(co2_share),
+            "co2_share": co2_share,
             "lasting_share": lasting,
         }
     )

@@ -56,6 +56,8 @@ class Grow(Heuristic):
         Flows for which cheapest paths are found in each step.
     trials
         Options of an area that are tried in vain before it ends, the best first.
+    first_trials
+        The same while nothing is chosen: a budget may suffice for few options only.
     worse
         Relative loss of value that the first rounds accept; it falls to 0 in the last.
     beyond
@@ -81,6 +83,7 @@ class Grow(Heuristic):
     until: float = 0.3
     flow_classes: int = 5
     trials: int = 6
+    first_trials: int = 200
     worse: float = 0.005
     beyond: tuple[float, ...] = (0.03, 0.06, 0.1, 0.15, 0.2)
     beyond_share: float = 0.3
@@ -218,6 +221,7 @@ class Grow(Heuristic):
         # An area with a budget of its own ends by itself: its failures do not end the growth elsewhere.
         area, n_in_vain = net.area_of[mine], np.zeros(len(net.area_limits) + 1, dtype=np.int64)
         while not growth.is_complete:
+            trials = self.trials if growth.chosen else self.first_trials
             left = growth.money_left_for(mine, period)
             of_stream = np.full(int(net.choice.max()) + 1, -1)
             for stream, (option, _, _) in growth.chosen.items():
@@ -229,7 +233,7 @@ class Grow(Heuristic):
             )
             if net.sought is not None:
                 value = np.minimum(value, growth.target_shortfall()[net.sought])
-            open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < self.trials)
+            open_ = ((value > 0) | only_missing) & (money <= left) & (n_failed < 2) & (n_in_vain[area] < trials)
             open_ &= growth.are_packable(within.packed, np.where(is_new, -1, current))
             # An exchange lowers the contribution to no target.
             kept = net.targets[:, mine] >= net.targets[:, current] - TOLERANCE
@@ -261,7 +265,7 @@ class Grow(Heuristic):
                 pays = only_missing | (value[worth] >= net.threshold * lost)
                 worth, merit = worth[pays], merit[pays]
             for k in worth[np.argsort(-merit, kind="stable")]:
-                if n_in_vain[area[k]] >= self.trials or n_failed[k] > 1:
+                if n_in_vain[area[k]] >= trials or n_failed[k] > 1:
                     continue
                 if self._try_option(growth, int(mine[k])):
                     n_in_vain[area[k]] = 0

@@ -153,7 +153,7 @@ def salvage_mn(problem: Problem) -> dict[str, Floats]:
     routes = problem.routes
 
     def salvage_value(life_yr: pd.Series | Floats, capex: Floats) -> Floats:
-        return capex[:, None] * problem.salvage_of(life_yr)
+        return capex[:, None] * problem.shared_asset_salvage(life_yr)
 
     def own_value(life: str, *columns: str) -> Floats:
         capex = routes[list(columns)].sum(axis=1).to_numpy(float)

@@ -100,9 +100,7 @@ class Citations:
             return self._cite_profile("streams/source_streams", plant, stream)
         if stream == "captive_power":
             return self.of("plants/captive_units", plant=plant["plant"])
-        row = self._chemical_row(plant["plant"])
-        keys = {name: row[name] for name in ("product", "feedstock", "gasifier")} if row is not None else {}
-        cited = self.of("streams/chemical_routes", **keys) if keys else ()
+        cited = self._chemical_route(plant["plant"])
         if stream in _PROCESS_STREAMS:
             cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
         return _unique_citations(cited)
@@ -123,7 +121,9 @@ class Citations:
         if plant["sector"] == "steel":
             return self.stack(stream)
         if plant["sector"] == "chemicals":
-            return self.of("streams/chemical_grades", stream=stream)
+            grade = self.of("streams/chemical_grades", stream=stream)
+            has_own = stream == "boiler_flue_gas" and self._has_own_flue_share(plant["plant"])
+            return self._chemical_route(plant["plant"]) if has_own else grade
         return self._cite_profile("streams/source_gases", plant, stream)
 
     def _cite_profile(self, table: str, plant: pd.Series, stream: str) -> Cited:
@@ -209,10 +209,20 @@ class Citations:
         bof = table.loc[table["plant"] == plant, "bof_steel_ktpa"].fillna(0.0).sum()
         return "bof_steel_t_per_t" if bof > 0 else "bf_iron_t_per_t"
 
-    def _chemical_row(self, plant: str) -> pd.Series | None:
+    def _route_of(self, plant: str) -> dict[str, str]:
+        """Product, feedstock and gasifier of a chemical plant."""
         table = self.inputs.plants_of("chemicals")
         rows = table[table["plant"] == plant]
-        return rows.iloc[0] if len(rows) else None
+        return {name: rows.iloc[0][name] for name in ("product", "feedstock", "gasifier")} if len(rows) else {}
+
+    def _chemical_route(self, plant: str) -> Cited:
+        keys = self._route_of(plant)
+        return self.of("streams/chemical_routes", **keys) if keys else ()
+
+    def _has_own_flue_share(self, plant: str) -> bool:
+        table, keys = self.inputs["streams/chemical_routes"], self._route_of(plant)
+        rows = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)] if keys else table.iloc[:0]
+        return bool(rows["flue_co2_share"].notna().any())
 
     def _cite_rows(self, table: str, rows: pd.DataFrame) -> Cited:
         if "reference" not in rows:

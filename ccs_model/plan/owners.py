@@ -429,8 +429,9 @@ def _shared_assets(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]
     capex = capex_mn(problem)
     built = problem.network.lines.loc[problem.network.built, "life_yr"].to_numpy(float)
     sites = problem.sites["life_yr"].to_numpy(float)
-    for kind, names, lives in ((TRANSPORT, (PIPE, ADDED_CAPACITY), built), (STORAGE, (OPENED, WELLS), sites)):
-        for life in sorted(set(lives.tolist())):
+    for kind, names, life_yr in ((TRANSPORT, (PIPE, ADDED_CAPACITY), built), (STORAGE, (OPENED, WELLS), sites)):
+        lives = problem.shared_asset_lives(life_yr)
+        for life in sorted(set(lives.ravel().tolist())):
             for name in names:
-                amount = (capex[name] * (lives == life))[:, None] * decided[name]
+                amount = capex[name][:, None] * (lives == life) * decided[name]
                 yield kind, life, np.clip(life - used, 0.0, life), owners.split(name, amount)

@@ -229,10 +229,10 @@ def pipe_links(plan: Plan) -> tuple[int, int]:
 def reason_for_empty_plan(plan: Plan) -> str:
     """The first reason that alone explains an empty plan; none is given where better plans are not ruled out."""
     problem = plan.problem
-    if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
-        return "the search ended before it found a retrofit; a plan with retrofits may exist"
+    may_exist = "the search ended before it found a retrofit; a plan with retrofits may exist"
     if problem.objective != "max_abatement":
-        return _reason_for_no_retrofit(plan)
+        is_open = plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes)
+        return may_exist if is_open else _reason_for_no_retrofit(plan)
     if problem.budget_mn == 0:
         return "the budget is 0"
     if not problem.plants["is_candidate"].any():
@@ -250,6 +250,8 @@ def reason_for_empty_plan(plan: Plan) -> str:
             f"{unit_text('_mn', problem.currency, problem.price_year)} is below the cost of the cheapest retrofit "
             f"{pipeline} its pipeline ({rounded_text(cheapest)})"
         )
+    if plan.reached_a_limit:
+        return may_exist
     more = plan.marginal_budget
     gains = () if more is None else (more.abatement_kt, *(each.abatement_kt for each in more.replans))
     if any(gained > BUILT for gained in gains):

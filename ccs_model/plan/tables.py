@@ -210,7 +210,7 @@ def retrofits_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
             "avoidance_cost_per_t": yearly["avoidance_cost_per_t"],
             "product_cost_per_t": np.where(
                 (output_ktpa > 0) & ~is_over,
-                yearly["cost_mn_pa"] * 1000.0 / output_ktpa.where(output_ktpa > 0, 1.0),
+                yearly["cost_mn_pa"] * 1000.0 / (output_ktpa * yearly["operating_share"]).where(output_ktpa > 0, 1.0),
                 np.nan,
             ),
             "n_trains": routes["n_trains"],

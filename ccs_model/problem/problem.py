@@ -186,11 +186,18 @@ class Problem:
         due = table["closure_mn"] + table["post_injection_mn"]
         return np.asarray(table["site_om_mn_pa"] + table["monitoring_mn_pa"] + due * share, dtype=float)
 
-    def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
-        """Return [item, start] the salvage value of 1 of capex, discounted to the first year."""
-        life = np.asarray(life_yr, dtype=float)[:, None]
+    def shared_asset_lives(self, life_yr: npt.ArrayLike) -> Floats:
+        """Return [item, start] lives of shared pipes, sites and wells, which end when the last plant closes."""
+        closing = self.routes["closing_year"].to_numpy(float)
+        last = np.inf if np.isnan(closing).any() else closing.max(initial=0.0)
+        left = np.maximum(last - self.periods["year"].to_numpy(float), 1.0)
+        return np.minimum(np.asarray(life_yr, dtype=float)[:, None], left)
+
+    def shared_asset_salvage(self, life_yr: npt.ArrayLike) -> Floats:
+        """Return [item, start] salvage value per capex of shared assets, discounted to the first year."""
+        lives = self.shared_asset_lives(life_yr)
         used = self.horizon_end - self.periods["year"].to_numpy(float)
-        return self._salvage(np.broadcast_to(life, (len(life), len(used))), used)
+        return self._salvage(lives, np.broadcast_to(used, lives.shape))
 
     @cached_property
     def salvage_share(self) -> Floats:

@@ -87,6 +87,14 @@ def plan_status(gap: float, searched_gap: float, requested_gap: float) -> str:
     return "within_gap" if searched_gap <= requested_gap + OPTIMAL_GAP else "limit"
 
 
+def _may_afford_one(problem: Problem) -> bool:
+    """Whether the budget of a plan of most abatement exceeds the capital of the cheapest option without its pipes."""
+    if problem.objective != "max_abatement" or problem.routes.empty or problem.max_builds_per_year == 0:
+        return False
+    is_enough = problem.is_static or problem.budget_mn >= float(problem.routes["capex_mn"].min())
+    return is_enough and problem.budget_mn > 0
+
+
 def budget_row(matrix: Matrix) -> BudgetRow | None:
     """Return the row of the total budget; None without a budget."""
     rows = matrix.rows_of(BUDGET)
@@ -156,7 +164,8 @@ def plan_fields(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, 
     value = fsum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min
     bound = nearest(record.bound, value)
-    if record.corridors == () and was_stopped():  # before it chose links: a bound within none of them says nothing
+    if record.corridors == () and (was_stopped() or _may_afford_one(problem)):
+        # No link was chosen although one may be worth building: a bound within none of them says nothing.
         bound = record.all_links_bound
     gap = gap_share(bound, value)
     emissions = emissions_table(point, sharing)

@@ -134,19 +134,26 @@ def fit_network(
     return fitted if gained > least and residuals(matrix, fitted).hold else chosen
 
 
-def _part_of(matrix: Matrix, free: Ints, chosen: Floats) -> Matrix:
-    """The model of some columns where all others are as chosen; what `chosen` violates by rounding is feasible."""
+def _part_of(matrix: Matrix, free: Ints, chosen: Floats, *, is_widened: bool = True) -> Matrix:
+    """The model of some columns where all others are as chosen; with `is_widened`, `chosen` itself is feasible."""
     within = matrix.rows[:, free].tocsr()
     rows = np.flatnonzero(np.diff(within.indptr) > 0)
     within = within[rows]
     own = within @ chosen[free]
     others = matrix.rows.tocsr()[rows] @ chosen - own
-    return replace(
+    part = replace(
         matrix.submatrix(rows, free),
-        row_lower=np.minimum(matrix.row_lower[rows] - others, own),
-        row_upper=np.maximum(matrix.row_upper[rows] - others, own),
-        lower=np.minimum(matrix.lower[free], chosen[free]),
-        upper=np.maximum(matrix.upper[free], chosen[free]),
+        row_lower=matrix.row_lower[rows] - others,
+        row_upper=matrix.row_upper[rows] - others,
+    )
+    if not is_widened:
+        return part
+    return replace(
+        part,
+        row_lower=np.minimum(part.row_lower, own),
+        row_upper=np.maximum(part.row_upper, own),
+        lower=np.minimum(part.lower, chosen[free]),
+        upper=np.maximum(part.upper, chosen[free]),
     )
 
 
@@ -264,8 +271,12 @@ def with_best_finance(problem: Problem, matrix: Matrix, options: SolverOptions, 
     if not decided.any():
         return chosen
     free = np.flatnonzero(decided)
-    small = replace(_part_of(matrix, free, chosen), costs=worth[free][None, :], maximise=(True,))
-    found = Highs(small, options).run(np.inf, "finance")
+    # Draws that the search leaves within its tolerance may exceed that of the check in another currency.
+    for is_widened in (False, True):
+        part = _part_of(matrix, free, chosen, is_widened=is_widened)
+        found = Highs(replace(part, costs=worth[free][None, :], maximise=(True,)), options).run(np.inf, "finance")
+        if found.status == "optimal":
+            break
     if found.x is None or found.status != "optimal":
         raise NoPlanError(f"the solver ended with status '{found.status}'")
     point = chosen.copy()

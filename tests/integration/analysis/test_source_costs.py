@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import ccs_model as ccs
+from ccs_model.analysis.cost_chain import chain_of
 from ccs_model.inputs.country_packs import pack_files, pack_of
 from ccs_model.plan.merit_order import best_options, with_prices
 from ccs_model.report.workbook.economics_sheet import covering_range, published_ranges
@@ -140,3 +141,19 @@ def test_sources_of_the_data_folder_are_read_beside_the_shipped_steel_plants(tmp
     problem = ccs.build_problem(scenario, ccs.load_inputs(scenario))
     assert {"steel", "cement"} <= set(problem.plants["sector"])
     assert problem.plants.set_index("plant").at["C1", "baseline_ktpa"] == pytest.approx(1000 * 0.85 * 0.865)
+
+
+def test_product_cost_counts_the_product_of_the_years_in_which_the_retrofit_works(tmp_path: Path) -> None:
+    header, place = HEADER.replace("status", "status,closing_year"), "Shanxi,Shanxi,37.0,111.5,operating,2039"
+    (tmp_path / "sources.csv").write_text(f"{header}\nC1,Cement,{place},cement,3000,,\n", encoding="utf-8")
+    keys = "transport: {shared_trunklines: false}\nbudget: {total_mn: 4000}\nyears: [2026, 2031, 2036]\n"
+    text = f"name: Shanxi\nplants: {{inventory: [sources.csv]}}\n{keys}"
+    (tmp_path / "zone.yaml").write_text(text, encoding="utf-8")
+    plan = ccs.optimize(tmp_path / "zone.yaml")
+    (retrofit,) = plan.retrofits.to_dict("records")
+    # Three of the five years from 2036 on, and 0.85 of the capacity.
+    assert retrofit["operating_share"] == pytest.approx(0.6)
+    product_kt = 3000 * 0.85 * 0.6
+    assert retrofit["product_cost_per_t"] == pytest.approx(retrofit["cost_mn_pa"] * 1000 / product_kt)
+    found = {line.name: line.values[0] for line in chain_of(plan.problem, plan.retrofits, "C1", None).lines}
+    assert found["product_cost_per_t"] == pytest.approx(retrofit["product_cost_per_t"])
