@@ -153,11 +153,11 @@ def salvage_mn(problem: Problem) -> dict[str, Floats]:
     routes = problem.routes
 
     def salvage_value(life_yr: pd.Series | Floats, capex: Floats) -> Floats:
-        return capex[:, None] * problem.shared_asset_salvage(life_yr)
+        return capex[:, None] * problem.asset_salvage(problem.shared_asset_lives(life_yr))
 
     def own_value(life: str, *columns: str) -> Floats:
         capex = routes[list(columns)].sum(axis=1).to_numpy(float)
-        return capex[:, None] * problem.own_asset_salvage(routes[life])
+        return capex[:, None] * problem.asset_salvage(problem.own_asset_lives(routes[life]))
 
     found = {
         BUILD: routes["capture_capex_mn"].to_numpy(float)[:, None] * problem.salvage_share

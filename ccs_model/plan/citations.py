@@ -37,6 +37,7 @@ TONNES, CAPTURE, PIPES, STORAGE, CAPITAL = (
     "captured tonnes", "capital of capture", "capital of pipelines", "capital of storage", "capital",
 )  # fmt: skip
 _OF_CAPITAL = (CAPTURE, PIPES, STORAGE)
+_ROUTES = "streams/chemical_routes"
 QUALITY_NOTE = (
     "Tonnes in the last period and capital, by the weakest number that each retrofit needs. Documented numbers are "
     "measured or reported. Built projects: every reference reports the costs of such projects."
@@ -71,12 +72,15 @@ class Citations:
         """Citations of the table rows in which each named column has the value, or one of a set of values."""
         key = (table, tuple((name, frozenset(v) if isinstance(v, set) else v) for name, v in where.items()))
         if key not in self._known:
-            frame = self.inputs[table]
-            kept = pd.Series(True, frame.index)
-            for column, value in where.items():
-                kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
-            self._known[key] = self._cite_rows(table, frame[kept])
+            self._known[key] = self._cite_rows(table, self._rows(table, where))
         return self._known[key]
+
+    def _rows(self, table: str, where: Mapping[str, object]) -> pd.DataFrame:
+        frame = self.inputs[table]
+        kept = pd.Series(True, frame.index)
+        for column, value in where.items():
+            kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
+        return frame[kept]
 
     def plant(self, plant: str) -> Cited:
         """The plant's row in its inventory."""
@@ -100,7 +104,8 @@ class Citations:
             return self._cite_profile("streams/source_streams", plant, stream)
         if stream == "captive_power":
             return self.of("plants/captive_units", plant=plant["plant"])
-        cited = self._chemical_route(plant["plant"])
+        route = self._route_of(plant["plant"])
+        cited = self.of(_ROUTES, **route) if route else ()
         if stream in _PROCESS_STREAMS:
             cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
         return _unique_citations(cited)
@@ -121,9 +126,10 @@ class Citations:
         if plant["sector"] == "steel":
             return self.stack(stream)
         if plant["sector"] == "chemicals":
-            grade = self.of("streams/chemical_grades", stream=stream)
-            has_own = stream == "boiler_flue_gas" and self._has_own_flue_share(plant["plant"])
-            return self._chemical_route(plant["plant"]) if has_own else grade
+            route = self._route_of(plant["plant"]) if stream == "boiler_flue_gas" else {}
+            if route and self._rows(_ROUTES, route)["flue_co2_share"].notna().any():
+                return self.of(_ROUTES, **route)
+            return self.of("streams/chemical_grades", stream=stream)
         return self._cite_profile("streams/source_gases", plant, stream)
 
     def _cite_profile(self, table: str, plant: pd.Series, stream: str) -> Cited:
@@ -210,19 +216,10 @@ class Citations:
         return "bof_steel_t_per_t" if bof > 0 else "bf_iron_t_per_t"
 
     def _route_of(self, plant: str) -> dict[str, str]:
-        """Product, feedstock and gasifier of a chemical plant."""
+        """Product, feedstock and gasifier of a chemical plant; empty without a row."""
         table = self.inputs.plants_of("chemicals")
         rows = table[table["plant"] == plant]
         return {name: rows.iloc[0][name] for name in ("product", "feedstock", "gasifier")} if len(rows) else {}
-
-    def _chemical_route(self, plant: str) -> Cited:
-        keys = self._route_of(plant)
-        return self.of("streams/chemical_routes", **keys) if keys else ()
-
-    def _has_own_flue_share(self, plant: str) -> bool:
-        table, keys = self.inputs["streams/chemical_routes"], self._route_of(plant)
-        rows = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)] if keys else table.iloc[:0]
-        return bool(rows["flue_co2_share"].notna().any())
 
     def _cite_rows(self, table: str, rows: pd.DataFrame) -> Cited:
         if "reference" not in rows:

@@ -193,12 +193,6 @@ class Problem:
         left = np.maximum(last - self.periods["year"].to_numpy(float), 1.0)
         return np.minimum(np.asarray(life_yr, dtype=float)[:, None], left)
 
-    def shared_asset_salvage(self, life_yr: npt.ArrayLike) -> Floats:
-        """Return [item, start] salvage value per capex of shared assets, discounted to the first year."""
-        lives = self.shared_asset_lives(life_yr)
-        used = self.horizon_end - self.periods["year"].to_numpy(float)
-        return self._salvage(lives, np.broadcast_to(used, lives.shape))
-
     @cached_property
     def salvage_share(self) -> Floats:
         """[route, start] salvage value per capex of a capture unit, discounted to the first year."""
@@ -225,9 +219,8 @@ class Problem:
         left = self.routes["closing_year"].to_numpy(float)[:, None] - self.periods["year"].to_numpy(float)
         return np.fmin(np.asarray(life_yr, dtype=float)[:, None], np.maximum(left, 1.0))
 
-    def own_asset_salvage(self, life_yr: npt.ArrayLike) -> Floats:
-        """Return [route, start] salvage value per capex of own pipes or sites, discounted to the first year."""
-        lives = self.own_asset_lives(life_yr)
+    def asset_salvage(self, lives: Floats) -> Floats:
+        """Return [item, start] salvage value per capex of pipes or sites, discounted to the first year."""
         used = self.horizon_end - self.periods["year"].to_numpy(float)
         return self._salvage(lives, np.broadcast_to(used, lives.shape))
 

@@ -134,8 +134,8 @@ def fit_network(
     return fitted if gained > least and residuals(matrix, fitted).hold else chosen
 
 
-def _part_of(matrix: Matrix, free: Ints, chosen: Floats, *, is_widened: bool = True) -> Matrix:
-    """The model of some columns where all others are as chosen; with `is_widened`, `chosen` itself is feasible."""
+def _part_of(matrix: Matrix, free: Ints, chosen: Floats, *, is_exact: bool = False) -> Matrix:
+    """The model of some columns where all others are as chosen; unless `is_exact`, `chosen` itself is feasible."""
     within = matrix.rows[:, free].tocsr()
     rows = np.flatnonzero(np.diff(within.indptr) > 0)
     within = within[rows]
@@ -146,7 +146,7 @@ def _part_of(matrix: Matrix, free: Ints, chosen: Floats, *, is_widened: bool = T
         row_lower=matrix.row_lower[rows] - others,
         row_upper=matrix.row_upper[rows] - others,
     )
-    if not is_widened:
+    if is_exact:
         return part
     return replace(
         part,
@@ -272,8 +272,8 @@ def with_best_finance(problem: Problem, matrix: Matrix, options: SolverOptions, 
         return chosen
     free = np.flatnonzero(decided)
     # Draws that the search leaves within its tolerance may exceed that of the check in another currency.
-    for is_widened in (False, True):
-        part = _part_of(matrix, free, chosen, is_widened=is_widened)
+    for is_exact in (True, False):
+        part = _part_of(matrix, free, chosen, is_exact=is_exact)
         found = Highs(replace(part, costs=worth[free][None, :], maximise=(True,)), options).run(np.inf, "finance")
         if found.status == "optimal":
             break

@@ -124,7 +124,7 @@ def test_own_pipe_of_a_plant_that_closes_later_keeps_the_years_until_then(
     assert set(map(tuple, lives.tolist())) == {(20.0, 15.0)}
     annuity = {years: (1.0 - 1.08**-years) / 0.08 for years in (10, 15, 20)}
     expected = [annuity[10] / annuity[20] / 1.08**10, annuity[10] / annuity[15] / 1.08**10]
-    found = closing.own_asset_salvage(closing.routes["pipe_life_yr"])
+    found = closing.asset_salvage(lives)
     assert found[0].tolist() == pytest.approx(expected)
     # Levelised costs count the 18 years of operation.
     assert set(closing.levelised_routes["pipe_life_yr"]) == {18.0} and problem.levelised_routes is problem.routes

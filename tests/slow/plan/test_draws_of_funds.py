@@ -1,4 +1,4 @@
-"""Draws of funds obey the limits of the model to the tolerance of the check, in any currency."""
+"""Draws of funds obey the limits of the model to the tolerance of the check."""
 
 from __future__ import annotations
 

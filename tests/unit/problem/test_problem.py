@@ -85,23 +85,25 @@ def test_capital_is_recovered_evenly_without_interest(make_problem: MakeProblem)
     problem = make_problem({**THREE_PERIODS, "discount_rate": 0.0})
     assert problem.recovery([10, 40]).tolist() == pytest.approx([0.1, 0.025])
     # Five, ten and fifteen of 40 years are used when the horizon ends.
-    assert problem.shared_asset_salvage([40])[0].tolist() == pytest.approx([25 / 40, 30 / 40, 35 / 40])
+    assert problem.asset_salvage(problem.shared_asset_lives([40]))[0].tolist() == pytest.approx(
+        [25 / 40, 30 / 40, 35 / 40]
+    )
 
 
 def test_salvage_is_the_discounted_annuity_of_the_remaining_life(staged: Problem) -> None:
     # Of fifty years 35, 40 and 45 remain; of twelve, none, two and seven.
     for life, left in ((50, [35, 40, 45]), (12, [0, 2, 7])):
         by_hand = [annuity(years) / annuity(life) * 1.08**-15 for years in left]
-        assert staged.shared_asset_salvage([life])[0].tolist() == pytest.approx(by_hand), life
+        assert staged.asset_salvage(staged.shared_asset_lives([life]))[0].tolist() == pytest.approx(by_hand), life
 
 
 def test_shared_assets_have_no_salvage_value_beyond_the_last_closing_year(staged: Problem) -> None:
     closed = replace(staged, routes=staged.routes.assign(closing_year=2041.0))  # the horizon ends in 2041
-    assert not closed.shared_asset_salvage([50]).any()
+    assert not closed.asset_salvage(closed.shared_asset_lives([50])).any()
     # Five years are left of the 20, 15 and 10 until 2046.
     later = replace(staged, routes=staged.routes.assign(closing_year=2046.0))
     expected = [annuity(5) / annuity(n) * 1.08**-15 for n in (20, 15, 10)]
-    assert later.shared_asset_salvage([50])[0].tolist() == pytest.approx(expected)
+    assert later.asset_salvage(later.shared_asset_lives([50]))[0].tolist() == pytest.approx(expected)
 
 
 def test_salvage_of_a_unit_counts_only_the_years_until_its_plant_closes(staged: Problem) -> None:
@@ -116,7 +118,7 @@ def test_salvage_of_a_unit_counts_only_the_years_until_its_plant_closes(staged: 
 
 
 def test_static_year_has_no_salvage_and_no_years_after_the_horizon(static: Problem) -> None:
-    assert not static.salvage_share.any() and not static.shared_asset_salvage([40]).any()
+    assert not static.salvage_share.any() and not static.asset_salvage(static.shared_asset_lives([40])).any()
     assert not static.years_after_horizon.any() and static.obligation_yr == 0
 
 
