@@ -1,9 +1,9 @@
 """The merit order (MACC) as a rule for a budget, and the plan of its selection at each budget.
 
-Streams are taken from cheap to expensive until the budget is spent, each at the cost of its own pipeline. The model
-then optimises these streams only: their timing, their sinks and, on a shared network, their pipelines, under the
-budget rule of the plans. The rule falls short of the optimum because it ignores indivisible costs, limits that
-streams share and the years for which capture lasts.
+Streams are taken from cheap to expensive until the budget is spent, each at the cost of its own pipeline less what
+grants pay of it. The model then optimises these streams only: their timing, their sinks and, on a shared network, their
+pipelines, under the budget rule of the plans. The rule falls short of the optimum because it ignores indivisible costs,
+limits that streams share and the years for which capture lasts.
 """
 
 from __future__ import annotations
@@ -58,14 +58,61 @@ class RankedList:
     takes: Mapping[float, MeritOrderSelection]
 
 
-def _take_streams(table: pd.DataFrame, amounts: Floats, budget: float) -> pd.DataFrame:
-    """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped."""
-    left, rows = budget, []
+@dataclass(frozen=True, eq=False)
+class _Grant:
+    """A grant: its ceiling, and the most that it pays of each row of the merit order, in million."""
+
+    ceiling_mn: float
+    most_mn: Floats
+
+    def pay(self, left: Floats) -> Floats:
+        """Return what it pays of each row, of which `left` million are to be paid."""
+        paid = np.minimum(left, self.most_mn)
+        total = float(paid.sum())
+        return paid * (self.ceiling_mn / total) if total > self.ceiling_mn else paid
+
+
+def _grants(problem: Problem, table: pd.DataFrame) -> list[_Grant]:
+    """The grants of a scenario, those for the fewest streams first.
+
+    With own pipelines a grant pays for all capital of the plants in its sectors and provinces. On a shared network a
+    grant for sectors pays for capture only.
+    """
+    funds, grants = problem.accounts.funds, []
+    capex = table["capex_mn"].to_numpy(float)
+    for fund in funds[funds["kind"] == "grant"].itertuples():
+        is_open = np.ones(len(table), dtype=bool)
+        for name, places in (("sector", fund.sectors), ("province", fund.provinces)):
+            is_open &= table[name].isin(places).to_numpy() if places else True
+        is_capture = bool(fund.sectors) and problem.network is not None
+        paid_for = macc_parts(problem, NO_RETROFITS)["capture_capex_mn"].to_numpy(float) if is_capture else capex
+        grants.append(_Grant(float(fund.ceiling_mn), fund.share_max * paid_for * is_open))
+    return sorted(grants, key=lambda grant: int((grant.most_mn > 0).sum()))
+
+
+def _take_streams(table: pd.DataFrame, amounts: Floats, budget: float, grants: Sequence[_Grant] = ()) -> pd.DataFrame:
+    """Streams from cheap to expensive, each with its amount of the budget; one that no longer fits is skipped.
+
+    `grants` lower what the streams taken need of the budget together.
+    """
+    left, rows, taken = budget, [], np.zeros(len(amounts))
     for place, amount in enumerate(amounts.tolist()):
-        if amount <= left:
-            left -= amount
+        taken[place] = amount
+        needed = _less_grants(taken, grants) - (budget - left) if grants else amount
+        if needed <= left:
+            left -= needed
             rows.append(place)
+        else:
+            taken[place] = 0.0
     return table.iloc[rows]
+
+
+def _less_grants(taken: Floats, grants: Sequence[_Grant]) -> float:
+    """What is left to pay of the capital of all streams after the grants, million."""
+    left = taken
+    for grant in grants:
+        left = left - grant.pay(left)
+    return float(left.sum())
 
 
 def _listed_plan(
@@ -159,10 +206,11 @@ def merit_order_plans(
     routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
     streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
     amounts = budget_amounts_mn(problem, table)
+    grants = [] if problem.is_static else _grants(problem, table)
     takes: dict[float, MeritOrderSelection] = {}
     start, best = None, None
     for budget in budgets:
-        taken = _take_streams(table, amounts, budget)
+        taken = _take_streams(table, amounts, budget, grants)
         listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
         others = columns[[each not in listed for each in streams]]
         there = with_limit(matrix, row, budget / search.unit)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
-from ccs_model.cli.terminal import columns, print_json
+from ccs_model.cli.terminal import columns, print_json, wrap_rows
 from ccs_model.errors import DONE
 from ccs_model.report.text_tables import align_columns, truncate, width_of, wrap
+from ccs_model.units import count_text
 
 if TYPE_CHECKING:
     from ccs_model.analysis.cost_chain import Chain, Line, Value
@@ -135,7 +136,8 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
     priced = [line for line in chain.lines if line.section == "power price"]
     power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
     where = "in --json" if n == SHOWN_COLUMNS else "on a wider terminal or in --json"
-    others = f"… and {more} more {where}" if more > 0 else ""
+    what = count_text(more, f"more {'retrofit' if chain.is_retrofitted else 'option'}")
+    others = f"… and {what} {where}" if more > 0 else ""
     return "\n".join(
         each
         for each in (text, others, _wrap_text(f"Power: {power} {answer.problem.money}/kWh") if power else "")
@@ -257,7 +259,7 @@ def _wrap_text(text: str) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    return align_columns(rows, left, max_width=min(columns(), WIDEST_TABLE))
+    return "\n".join(wrap_rows(rows, left, min(columns(), WIDEST_TABLE)))
 
 
 @click.command(

@@ -69,7 +69,10 @@ def run_text(document: Mapping[str, Any], folder: Path) -> str:
     if broken := [str(each["name"]) for each in checks if not each["holds"]]:
         passed += f"; not passed: {'; '.join(broken)}"
     workbook = "plan.xlsx (workbook), " if has_workbook else ""
-    return f"{text}\n\n{passed}. Files: {folder}\n  {workbook}plan.json, map.geojson, tables/*.csv, manifest.json"
+    files = f"Files: {folder}"
+    first = f"{passed}. {files}"
+    first = first if width_of(first) <= columns() else f"{wrap(f'{passed}.', columns())}\n{files}"
+    return f"{text}\n\n{first}\n  {workbook}plan.json, map.geojson, tables/*.csv, manifest.json"
 
 
 @click.command(
@@ -157,7 +160,7 @@ def _runs_table(found: Sequence[RunEntry]) -> str:
         if each.searched_gap_share not in (None, each.gap_share):
             gap = f"{gap or 'unknown'} ({each.searched_gap_share:.1%})"
         date = each.date[:16].replace("T", " ")
-        rows.append([each.name, date, value, each.status or each.kind, gap, each.headline])
+        rows.append([each.name, date, value, _in_words(each.status) or each.kind, gap, each.headline])
     table = align_columns(rows, left={0, 1, 3, 5}).splitlines()
     if max(map(width_of, table)) > columns():  # the result says more than the objective
         table = align_columns([[*row[:2], *row[3:]] for row in rows], left={0, 1, 2, 4}).splitlines()
@@ -205,7 +208,7 @@ def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool
 def _comparison_text(found: Comparison) -> str:
     import pandas as pd
 
-    from ccs_model.units import label_of, money_text
+    from ccs_model.units import money_text
 
     letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     runs = found.runs.to_dict("records")
@@ -216,7 +219,8 @@ def _comparison_text(found: Comparison) -> str:
         lines.append(truncate(f"{letter}  {row['run']}: {row['scenario']}{f' ({own})' if differs else ''}", columns()))
         unit = f"million {own}" if row["unit"] == "million" else row["unit"]
         amount = f"{row['objective']:,.0f} {unit}, gap {_number(row['gap_share'], 'gap_share')}"
-        lines.append(truncate(f"   {row['objective_name']}, {row['status']}: {amount}", columns()))
+        state = f"{_in_words(row['objective_name'])}, {_in_words(row['status'])}"
+        lines.append(truncate(f"   {state}: {amount}", columns()))
     if differs:
         each = ", ".join(f"{letter} {own}" for letter, own in zip(letters, money, strict=True))
         text = f"The runs are in different money ({each}), so amounts and costs per tonne have no differences."
@@ -228,7 +232,7 @@ def _comparison_text(found: Comparison) -> str:
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
     years = found.years[found.years["quantity"].isin(_BY_PERIOD) & found.years[list(found.names)].notna().all(axis=1)]
     years = pd.concat([years[years["quantity"] == each] for each in _BY_PERIOD])
-    years["label"] = years["quantity"].map(label_of) + " " + years["year"].astype(str)
+    years["label"] = years["quantity"].map(_label) + " " + years["year"].astype(str)
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
     paid = found.ledger[found.ledger["quantity"] == "public_purse_mn"]
     paid = paid[(paid[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
@@ -242,6 +246,18 @@ def _comparison_text(found: Comparison) -> str:
         _inputs(found, letters),
     ]
     return "\n\n".join(parts)
+
+
+def _label(name: str) -> str:
+    """Return the name of a quantity as a heading."""
+    from ccs_model.units import label_of
+
+    return label_of(name).replace("Break even", "Break-even")
+
+
+def _in_words(code: object) -> str:
+    """Return an objective or a status as words: `within gap`, `limit reached`."""
+    return "limit reached" if code == "limit" else str(code).replace("_", " ")
 
 
 def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[str]:
@@ -272,8 +288,6 @@ def _has_totals_without_difference(found: Comparison) -> bool:
 
 
 def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key: str, title: str) -> str:
-    from ccs_model.units import label_of
-
     differ = [f"{name} − first" for name in found.names[1:]]
     rows = [[title, "", *letters, *(f"{letter} − {letters[0]}" for letter in letters[1:])]]
     for row in table.to_dict("records"):
@@ -281,7 +295,7 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
             *(_number(row[name], str(row[key])) for name in found.names),
             *(_number(row[name], str(row[key]), is_difference=True) for name in differ),
         ]
-        rows.append([row.get("label") or label_of(str(row[key])), str(row["unit"]), *values])
+        rows.append([row.get("label") or _label(str(row[key])), str(row["unit"]), *values])
     # A narrow terminal shows fewer differences, from the last.
     n = len(rows[0])
     text, n_less = fit_columns(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))

@@ -113,12 +113,13 @@ def frontier(
         scenario, inputs, run = solved.problem.scenario, solved.problem.inputs, solved.folder
     else:
         scenario, inputs = read_checked(requested, allow_outside=output.allow_outside)
+    own = requested_key = run_key(scenario, inputs)
     if effort is not None:
         scenario = scenario.with_changes({"solver.effort": effort})
-    own = run_key(scenario, inputs)
+        own = run_key(scenario, inputs)
     known = _known_points(run, own.folder())
-    # A plan of another model with the same inputs is a plan; its bound is not one of this model.
-    bound = _bound(run if requested.is_dir() else own.folder() if run is None else None)
+    # A run of other inputs has a plan; its bound is not one of this model.
+    bound = _bound(own.folder() if run is None else run, None if requested.is_dir() else requested_key)
     # Plans of the scenario itself are what the frontier would find, so that they are not part of its key.
     given = "" if run is None else _sha256_of(known, bound)
     limit = [] if time_limit is None else [time_limit]
@@ -204,14 +205,15 @@ def _known_points(run: Path | None, own: Path) -> list[pd.DataFrame]:
         return []
 
 
-def _bound(run: Path | None) -> float | None:
-    """Return the bound over all candidate links of the scenario's own run, if it exists."""
+def _bound(run: Path, key: RunKey | None = None) -> float | None:
+    """Return the bound over all candidate links of a run if it exists; None if its inputs are not those of `key`."""
     from ccs_model.analysis.frontier import bound_of
     from ccs_model.runs.run_reader import read_run
 
     try:
-        document = {} if run is None else read_run(run).document
-        return None if not document or document.get("added_components") else bound_of(document)
+        found = read_run(run)
+        is_other = key is not None and found.sha256 != key.sha256
+        return None if is_other or found.document.get("added_components") else bound_of(found.document)
     except (FileError, InputError, NoPlanInRunError):
         return None
 

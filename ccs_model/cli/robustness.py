@@ -27,7 +27,7 @@ from ccs_model.cli.command_options import (
     warn_of_unused,
     with_options,
 )
-from ccs_model.cli.terminal import bold_text, columns, shorten_lines
+from ccs_model.cli.terminal import bold_text, columns, shorten_lines, wrap_rows
 from ccs_model.errors import DONE, LIMIT_REACHED
 from ccs_model.report.text_tables import amount_text
 from ccs_model.units import count_text, money_text, rounded_text
@@ -117,14 +117,14 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
              f"Money in {money_text(document['currency'], document['price_year'])}, real", ""]  # fmt: skip
     headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     measure_names = measures(document)
-    width = max(map(len, measure_names.values()))
     for mode, heading in headings:
-        lines.append(bold_text(f"{heading:{width + 2}} {'scenario':>9} {'P5':>9} {'P50':>9} {'P95':>9}"))
+        table = [[heading, "scenario", "P5", "P50", "P95", ""]]
         for row in (each for each in document["spread"] if each["mode"] == mode):
-            values = [math.nan if row[name] is None else row[name] for name in ("planned", "p5", "p50", "p95")]
-            of_some = "" if row["n_futures"] == document["n_draws"] else f"  in {row['n_futures']} of the futures"
-            shown = " ".join(f"{value:9,.1f}" for value in values)
-            lines.append(f"  {measure_names[row['measure']]:{width}} {shown}{of_some}")
+            values = [amount_text(row[name], ",.1f") for name in ("planned", "p5", "p50", "p95")]
+            of_some = "" if row["n_futures"] == document["n_draws"] else f"in {row['n_futures']} of the futures"
+            table.append([measure_names[row["measure"]], *values, of_some])
+        first, *others = wrap_rows(table, {0, 5}, columns())
+        lines += [*map(bold_text, first.splitlines()), *others]
     lines.append(textwrap.fill(futures_text(document, document["broken"]), columns()))
     if document["n_draws"] < FEW_FUTURES:
         lines.append("More --draws narrow this down.")
@@ -136,8 +136,12 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         most = [row for row in of_objective if is_beyond_noise(row)]
         if not most:
             continue
-        lines += ["", f"Largest effects on the objective, in {document['unit']}. {heading}:"]
-        lines += [f"  {row['input']:32} {row['low']:12,.0f} … {row['high']:12,.0f}" for row in most[:_N_INPUTS_SHOWN]]
+        about = f"Largest effects on the objective, in {document['unit']}. {heading}:"
+        lines += ["", textwrap.fill(about, columns())]
+        lines += [
+            f"  {row['input'].replace('_', ' '):32} {row['low']:12,.0f} … {row['high']:12,.0f}"
+            for row in most[:_N_INPUTS_SHOWN]
+        ]
         lines.append("  Correlated inputs share their effect.")
     often = [row for row in document["plants"] if (row["chosen_share"] or 0.0) >= document["no_regret"]["share_min"]]
     groups = (
@@ -294,6 +298,8 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         lines.append(f"{row['plan']:>4} {ends[0]:>10} {ends[1]:>10}  {' | '.join(by_plan[row['plan']])}")
     eligible = [row for row in plans if row["max_regret"] is not None]
     among = f", of the {len(eligible)} of {len(plans)} plans that are feasible in every future"
+    if len(eligible) == 1:
+        among = f", the only one of {len(plans)} plans that is feasible in every future"
     for key, name, what in (
         ("minimax_plan", "max_regret", "Minimax regret"),
         ("least_expected_plan", "expected_regret", "Least expected regret"),

@@ -11,7 +11,7 @@ from typing import Any
 from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.report.text_tables import amount_text, fit_columns, truncate, width_of, wrap
 from ccs_model.runs.run_list import status_counts
-from ccs_model.units import join_first_names
+from ccs_model.units import count_text, join_first_names
 
 _N_FAILED_SHOWN = 10
 # Scenarios that a warning lists.
@@ -20,6 +20,8 @@ _N_NUMBERS_SHOWN = 5
 _WORTH = {"min_cost": "cost", "max_npv": "NPV", "max_net_benefit": "net benefit"}
 # Variants of a sweep that its summary lists, and their figures.
 _N_VARIANTS_SHOWN = 20
+# The effect of a step that is not known, and columns for effects, at least.
+_NOT_KNOWN, _LEAST_CHANGE = "not known", 12
 # Columns of the heading of a swept key, at least.
 _LEAST_HEADING = 4
 _FIGURES = (("avoided_ktpa", ",.0f"), ("n_plants_retrofitted", ",.0f"), ("capex_mn", ",.0f"), ("gap_share", ".2%"))
@@ -37,20 +39,31 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     while optional and max(map(width_of, table)) > columns():
         optional = optional[:-1]
         table = _frontier_table(document, worth, money, optional)
-    heading, *rows = (truncate(line, columns()) for line in table)
-    lines += [bold_text(heading), *rows]
+    lines += [bold_text(truncate(table[0], columns())), *(_wrap_change(line, table[0]) for line in table[1:])]
     if document["is_exact"]:
         n_breaks = len(document["breakpoints"])
         lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
-    gaps = "gap: over all candidate links; searched: within the links searched; " if "searched" in optional else ""
+    gaps = "gap: over all candidate links; " if document["n_corridors"] is not None else ""
+    gaps += "searched: within the links searched; " if "searched" in optional else ""
+    unknown = (
+        "not known: the plan at the budget below has no known gap; " if any(_NOT_KNOWN in row for row in table) else ""
+    )
     star = "* the scenario's budget; " if any(row["is_scenario"] for row in document["points"]) else ""
     merit = f"merit: {worth or 'abatement'} of the merit order less the plan's" if "merit" in optional else ""
-    notes = f"{star}{gaps}{merit}".removesuffix("; ")
+    notes = f"{star}{gaps}{unknown}{merit}".removesuffix("; ")
     lines += [*([textwrap.fill(notes, columns())] if notes else []), ""]
     lines.append(f"Run folder: {folder} (plan.xlsx, whose sheet Frontier names the plants of each step; frontier.json)")
     if page is not None:
         lines.append(f"Page with a slider over the budgets: {page}")
     return "\n".join(lines)
+
+
+def _wrap_change(line: str, heading: str) -> str:
+    """A row of a frontier whose last column takes as many lines as a narrow terminal needs."""
+    at = heading.index("change")
+    if width_of(line) <= columns() or columns() - at < _LEAST_CHANGE:
+        return truncate(line, columns())
+    return line[:at] + wrap(line[at:], columns() - at).replace("\n", "\n" + " " * at)
 
 
 def _frontier_table(document: Mapping[str, Any], worth: str, money: str, optional: Collection[str]) -> list[str]:
@@ -82,11 +95,11 @@ def _step(row: Mapping[str, Any], money: str, *, is_short: bool) -> str:
     effect = str(row["text"]).split(";")[0].rstrip(".")
     effect = effect[:1].lower() + effect[1:]
     if "is not known" in effect:
-        effect = "not known: no gap at the budget below"
+        effect = _NOT_KNOWN
     elif effect.startswith("the effect of"):
         effect = "within the gaps"
     elif row.get("added_mn"):
-        effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ")
+        effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ").removeprefix("bring ")
         currency = money.partition(" ")[0]
         effect = effect.replace(" over the horizon", "")
         effect = effect.replace(f" {money} of budget per tonne", f" {currency} of budget/t")
@@ -220,7 +233,8 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
     if not rows:
         return f"{bold_text(name)}: the sweep has not ended; repeat its command to resume it"
-    lines = [f"{bold_text(name)}: {len(rows)} scenarios: {status_counts([dict(row) for row in rows])}"]
+    counts = status_counts([dict(row) for row in rows]).replace("_", " ")
+    lines = [f"{bold_text(name)}: {count_text(len(rows), 'scenario')}: {counts}"]
     failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
     lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shorten_lines(failed, _N_FAILED_SHOWN, "")]
     lines += _figures_of(rows)

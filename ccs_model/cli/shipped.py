@@ -13,7 +13,7 @@ import click
 
 from ccs_model import __version__
 from ccs_model.cli.command_options import json_option
-from ccs_model.cli.terminal import columns, print_json
+from ccs_model.cli.terminal import columns, print_json, wrap_rows
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 from ccs_model.inputs.declarations import QUALITIES
 from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of, wrap
@@ -155,8 +155,8 @@ def evidence_text(found: Evidence) -> str:
         (QUALITY_NOTE, _share_rows(found), {0, 2}),
         ("Sources: the share of each amount that needs a number of the reference.", _source_rows(found), {0, 2, 3, 4}),
         (
-            f"Costs in {found.problem.currency} {found.problem.price_year} per tonne captured, carried or stored "
-            "in the last period, beside published ranges in China.",
+            f"Costs in {found.problem.currency} {found.problem.price_year} per tonne captured, carried, stored, "
+            "abated or avoided in the last period, beside published ranges in China.",
             _range_rows(found), {0, 3, 7},
         ),
         (
@@ -170,7 +170,7 @@ def evidence_text(found: Evidence) -> str:
     blocks = []
     for text, rows, left in parts:
         if len(rows) > 1:
-            blocks += [wrap(text, width), align_columns(rows, left, max_width=width)]
+            blocks += [wrap(text, width), "\n".join(wrap_rows(rows, left, width))]
         if rows[0][0] == _RANGE and (outside := _outside_range_text(found, width)):
             blocks.append(outside)
     return "\n\n".join(blocks)

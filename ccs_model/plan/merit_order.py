@@ -346,9 +346,10 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """Return REASON_COLUMNS for every plant of a problem and the retrofits of its plan, without solving.
 
     Retrofitted plants are ranked by their avoidance cost in the plan, at the load of the last period; of a plant whose
-    retrofits have ended by then, the cost at full load and the year of the end are given. Other plants are
-    compared with the highest of these costs by their best option at full load with its own pipe, which a shared pipe
-    may undercut. `change` compares costs per tonne only; other changes need a new solve (`ccs-model explain`).
+    retrofits have ended by then, the cost at full load and the year of the end are given. Plants in and out of the plan
+    are compared by their best options at full load with own pipes, which a shared pipe may undercut. A plant whose
+    cheapest retrofit exceeds the budget has that reason first. `change` compares costs per tonne or capital only; other
+    changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.money
     costs, ended = _costs(retrofits), _ended_retrofit_costs(retrofits)
@@ -360,8 +361,9 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     avoiding = set(problem.routes["plant"][may_avoid]) if len(best) else set()
     # Only the owners' NPV counts the carbon price.
     unpaid = set(sectors_without_rule(problem)) if problem.objective == "max_npv" else set()
-    highest = float(costs.max()) if len(costs) else float("nan")
-    others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
+    highest = float(alone[alone.index.isin(costs.index)].max())
+    others = alone[~alone.index.isin(costs.index)].rename(plants.set_index("plant")["name"]).sort_values(kind="stable")
+    unaffordable = _capital_beyond_budget(problem)
     rows, committed = [], problem.committed_plants & set(costs.index)
     for row in plants.itertuples(index=False):
         if row.plant in ended.index:
@@ -375,11 +377,9 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             reason = f"in: committed, {costs[row.plant]:,.0f} {money} per t avoided"
             change = "not compared: plants.committed names a retrofit of it"
         elif row.plant in costs.index:
-            place = int(rank[row.plant])
-            place_text = f"{'' if place == 1 else f'{_ordinal(place)} '}lowest of {len(costs)} retrofitted plants"
-            place_text = place_text if len(costs) > 1 else "the only retrofitted plant"
-            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {place_text}"
-            change = _compare_with_others(float(costs[row.plant]), others, money)
+            place = _place_text(int(rank[row.plant]), int(rank.count()), len(costs))
+            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {place}"
+            change = _compare_with_others(float(alone.get(row.plant, np.nan)), others, money)
         elif row.reason:
             reason, change = f"out: {row.reason}", "not compared: the plant is not eligible in this scenario"
         elif row.plant not in alone.index and row.plant in avoiding:
@@ -396,6 +396,11 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             change = "policy.market: null, or a rule of its sector in policy/ets"
         else:
             reason, change = _explain_exclusion(float(alone[row.plant]), highest, len(costs), money)
+            if row.plant in unaffordable.index:
+                capital, own_cost = unaffordable[row.plant], _own_pipe_text(float(alone[row.plant]), money)
+                reason = f"out: its cheapest retrofit costs {capital:,.0f} million {money}, more than the budget of "
+                reason += f"{problem.budget_mn:,.0f} million; {own_cost}"
+                change = f"a budget of at least {capital:,.0f} million {money}"
         rows.append((row.plant, row.plant in costs.index, reason, change))
     return pd.DataFrame(rows, columns=REASON_COLUMNS)
 
@@ -424,29 +429,58 @@ def _own_pipe_text(cost_per_t: float, money: str) -> str:
     return f"{cost_per_t:,.0f} {money} per t avoided at full load with its own pipe"
 
 
+def _place_text(place: int, n_with_cost: int, n: int) -> str:
+    """The place of a retrofitted plant among the `n` of the plan by cost."""
+    if n == 1:
+        return "the only retrofitted plant"
+    if place == n_with_cost > 1:
+        return f"the highest of {n} retrofitted plants"
+    return f"the {'' if place == 1 else f'{_ordinal(place)} '}lowest of {n} retrofitted plants"
+
+
+def _capital_beyond_budget(problem: Problem) -> pd.Series:
+    """Least capital of a retrofit by plant, million, where it exceeds the budget; parts and grants may need less."""
+    has_grants = (problem.accounts.funds["kind"] == "grant").any()
+    if problem.is_static or not problem.is_integer or has_grants:
+        return pd.Series(dtype=float)
+    least = problem.routes.groupby("plant")["capex_mn"].min()
+    return least[least.round() > round(problem.budget_mn) if np.isfinite(problem.budget_mn) else []]
+
+
 def _explain_exclusion(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> tuple[str, str]:
-    """Reason and change of a plant that is not retrofitted, from the highest cost of a retrofitted plant."""
+    """Reason and change of a plant that is not retrofitted; `highest` of a retrofitted plant is also with its own pipe.
+
+    It is not known where no retrofitted plant has a site in reach.
+    """
     reason = f"out: {_own_pipe_text(cost_per_t, money)}"
     if not n_retrofitted:
         return f"{reason}; nothing is built", "any change that allows a retrofit to be built"
+    if np.isnan(highest):
+        return reason, "not compared: no retrofitted plant has a site within reach of an own pipeline"
     if cost_per_t > highest:
         change = f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
-        return f"{reason}, above the highest cost of a retrofitted plant ({highest:,.0f})", change
-    reason += (
-        f", not above the highest cost of a retrofitted plant ({highest:,.0f}): not excluded by its cost per tonne"
+        return f"{reason}, above the highest of a retrofitted plant on the same basis ({highest:,.0f})", change
+    reason += f", not above the highest of a retrofitted plant on the same basis ({highest:,.0f})"
+    return (
+        f"{reason}: not excluded by its cost per tonne alone",
+        "another constraint than cost per tonne; ccs-model explain finds it",
     )
-    return f"{reason} alone", "another constraint than cost per tonne; ccs-model explain finds it"
 
 
 def _compare_with_others(cost_per_t: float, others: pd.Series, money: str) -> str:
-    """Compare with the lowest cost in `others`, the costs per tonne of the plants that are not retrofitted."""
+    """Compare with the lowest cost in `others`, those of the plants that are not retrofitted by name, on one basis."""
     if not len(others):
         return "no other plant could replace it"
+    if np.isnan(cost_per_t):
+        return "not compared: no site is within reach of an own pipeline"
     plant, lowest = str(others.index[0]), float(others.iloc[0])
     if lowest > cost_per_t:
-        more = f"a cost higher by {lowest - cost_per_t:,.0f} {money} per t"
+        more = f"at full load with own pipes, a cost higher by {lowest - cost_per_t:,.0f} {money} per t"
         return f"{more} equals that of {plant}, the lowest of the other plants ({lowest:,.0f})"
-    return f"another constraint than cost per tonne: {plant} has a lower cost ({lowest:,.0f}) and is not retrofitted"
+    return (
+        f"another constraint than cost per tonne: at full load with its own pipe, {plant} has a lower cost "
+        f"({lowest:,.0f} against {cost_per_t:,.0f}) and is not retrofitted"
+    )
 
 
 def _ordinal(number: int) -> str:

@@ -22,9 +22,9 @@ from ccs_model.plan.headline import (
     share_text,
     uncalibrated_text,
 )
+from ccs_model.report.marginal_abatement import marginal_abatement_in_words
 from ccs_model.report.phrases import (
     Gap,
-    binding_limits,
     capitalise,
     ended_retrofits_in_words,
     estimates_in_words,
@@ -34,11 +34,9 @@ from ccs_model.report.phrases import (
     load_in_words,
     oil_in_words,
     reasons_in_words,
-    replan_changes_in_words,
     resources_in_words,
     society,
     storage_range,
-    unspent_budget_in_words,
     years_of_work,
 )
 from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of
@@ -55,8 +53,6 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 Document = Mapping[str, Any]
 Emphasis = Callable[[str], str]
 _BLANK_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
-# Tonnes per million that count as none.
-_TRACE_KT = 1e-6
 # Sums in another order differ by less than this share.
 _ROUNDING = 1e-9
 
@@ -174,6 +170,8 @@ class _Summary:
         last = self.context["periods"][-1]
         when = f"In {period_text(last['year'], last['n_years'])}"
         when = "In a representative year" if self.is_static else when
+        is_one = totals["n_retrofits"] == 1
+        who, avoid = ("the retrofit captures", "avoids") if is_one else ("the retrofits capture", "avoid")
         base = self.currency, int(document["price_year"])
         unit = unit_text("_per_t", *base)
         sentences = [
@@ -184,7 +182,7 @@ class _Summary:
             f"Committed by the scenario: {count_text(len(document['committed']), 'retrofit')} (plants.committed)."
             if document.get("committed")
             else "",
-            f"{when} they capture {megatonnes(totals['captured_ktpa'])} and avoid {megatonnes(totals['avoided_ktpa'])} "
+            f"{when} {who} {megatonnes(totals['captured_ktpa'])} and {avoid} {megatonnes(totals['avoided_ktpa'])} "
             f"CO2 a year: {share_text(totals['abatement_share'])} of the {megatonnes(totals['baseline_ktpa'])} of all "
             f"{count_text(totals['n_plants'], 'operating plant')}{self._sectors()}; on-site abatement "
             f"{share_text(totals['on_site_abatement_share'])}.",
@@ -461,37 +459,4 @@ class _Summary:
         return f"{table}\n\n{self._wrap_sentence(text)}"
 
     def _marginal_abatement_text(self) -> str:
-        lines = []
-        bought, is_integer = self.document["marginal_budget"], self.document["decisions"] == "integer"
-        if bought is not None and bought["added_mn"]:
-            names = ", ".join(bought["names_entering"][:3]) or "no further plant"
-            over = "a year" if self.is_static else "over the horizon"
-            adds = bought["names_entering"] and not self.is_static
-            paid_mn = (self.totals["capex_mn"] or 0.0) - granted_mn(self.document["funds"])
-            per_mn = _tonnes_per_million(bought["abatement_kt_per_mn"])
-            spent = " spent" if bought.get("spent_mn") else ""
-            lines.append(
-                f"Marginal abatement: {per_mn} kt per additional million {self.money}{spent} {over} "
-                f"(existing retrofits kept; {self._million_text(bought['added_mn'])} more give "
-                f"{bought['abatement_kt']:,.0f} kt: {names})."
-                + (unspent_budget_in_words(self.totals["budget_mn"], paid_mn, self.money) if adds else "")
-            )
-            least = "at least " if is_integer else ""
-            for each in bought["replans"]:
-                plants = (each.get(name, ()) for name in ("entering", "leaving", "changing"))
-                how = replan_changes_in_words(each["abatement_kt"], *plants)
-                more = f"{least}{each['abatement_kt']:,.0f} kt more"
-                lines.append(f"Re-planned with {self._million_text(each['added_mn'])} more: {more} ({how}).")
-        if bound := binding_limits([each["text"] for each in self.document["binding_limits"]]):
-            lines.append(bound)
-        price = self.document["relaxation"]["abatement_per_budget_kt_per_mn"]
-        if price is not None and is_integer:
-            lines.append(
-                f"Shadow price of the budget (LP relaxation): {_tonnes_per_million(price)} kt per million {self.money}."
-            )
-        return "\n".join(map(self._wrap_sentence, lines))
-
-
-def _tonnes_per_million(kt: float) -> str:
-    """Tonnes per million of money; where a unit of the currency is worth little, with three digits."""
-    return f"{kt:.3g}" if _TRACE_KT <= abs(kt) < 1 else f"{kt:,.1f}"
+        return "\n".join(map(self._wrap_sentence, marginal_abatement_in_words(self.document)))

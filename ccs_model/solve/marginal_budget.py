@@ -46,8 +46,8 @@ from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.normalised_money import NormalisedModel
 from ccs_model.solve.tie_breaking import is_of_same_streams
 
-# The addition to the budget with retrofits kept: this share of it, and at least a million.
-MARGINAL_BUDGET_SHARE = 0.01
+# The addition to the budget with retrofits kept: this share of it. Every addition is at least a million.
+MARGINAL_BUDGET_SHARE, _LEAST_ADDED_MN = 0.01, 1.0
 MARGINAL_BUDGET_GAP = 1e-4
 # Spending more by this multiple of the addition, a plan uses mostly budget that was left unspent.
 _MOSTLY_UNSPENT = 2.0
@@ -102,13 +102,14 @@ def marginal_budget(
     if not problem.is_integer:
         return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
     again = _LargerBudgetSearch(problem, matrix, options, budget, _excluded_columns(problem, matrix, chosen, corridors))
-    added_mn = max(1.0, MARGINAL_BUDGET_SHARE * problem.budget_mn)
+    added_mn = max(_LEAST_ADDED_MN, MARGINAL_BUDGET_SHARE * problem.budget_mn)
     kept = again.keep_retrofits(chosen, added_mn / search.unit, later)
     if kept is None or was_stopped():
         return None
     replans: list[Replan] = []
     best = kept
-    for share, found in zip(REPLAN_SHARES, again.replan_all(kept, _REPLAN_PART * later), strict=False):
+    shares = _replan_shares(problem.budget_mn)
+    for share, found in zip(shares, again.replan_all(kept, _REPLAN_PART * later), strict=False):
         if found is None or was_stopped():
             break
         is_better = again.value(found) > again.value(best)
@@ -118,13 +119,20 @@ def marginal_budget(
         # The plan of a smaller budget is one of a larger budget as well.
         best = found if is_better else best
         gained = max(again.value(best) - value, 0.0)
-        replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, best)))
+        more_mn = max(_LEAST_ADDED_MN, share * problem.budget_mn)
+        replans.append(Replan(more_mn, gained, *again.changes(chosen, best)))
     plants, gained = again.enlarged_plants(chosen, kept), max(again.value(kept) - value, 0.0)
     spent_mn = float((matrix.rows[[budget.row], :] @ (kept - chosen))[0]) * search.unit
     is_mostly_unspent = gained > BUILT and spent_mn > _MOSTLY_UNSPENT * added_mn
     return MarginalBudget(
         added_mn, gained, plants, replans=tuple(replans), spent_mn=spent_mn if is_mostly_unspent else None
     )
+
+
+def _replan_shares(budget_mn: float) -> tuple[float, ...]:
+    """The shares of the budget added in re-plans; of a small budget only one, whose addition is the least one."""
+    is_small = REPLAN_SHARES[-1] * budget_mn <= _LEAST_ADDED_MN
+    return REPLAN_SHARES[:1] if is_small else REPLAN_SHARES
 
 
 def _excluded_columns(
@@ -161,6 +169,11 @@ class _LargerBudgetSearch:
     budget: BudgetRow
     outside: tuple[Mask, ...]
 
+    @property
+    def per_mn(self) -> float:
+        """A million in the matrix's unit of money."""
+        return self.budget.limit / self.problem.budget_mn
+
     def value(self, x: Floats) -> float:
         return float(self.matrix.costs[0] @ x)
 
@@ -185,12 +198,13 @@ class _LargerBudgetSearch:
             return ()
         with contextlib.ExitStack() as tasks:
             searches = []
-            for share in REPLAN_SHARES[1:]:
+            shares, least = _replan_shares(self.problem.budget_mn), _LEAST_ADDED_MN * self.per_mn
+            for share in shares[1:]:
                 aside = replace(self, options=self.options.with_log(f"replan_{share:g}"))
-                search = partial(aside.replan, start, share * self.budget.limit, effort)
+                search = partial(aside.replan, start, max(share * self.budget.limit, least), effort)
                 task = BackgroundTask(search, is_threaded=self.problem.scenario.solver.is_threaded)
                 searches.append(tasks.enter_context(task))
-            first = self.replan(start, REPLAN_SHARES[0] * self.budget.limit, effort)
+            first = self.replan(start, max(shares[0] * self.budget.limit, least), effort)
             return (first, *(search.result() for search in searches))
 
     def replan(self, start: Floats, more: float, effort: float) -> Floats | None:
@@ -289,11 +303,12 @@ def _slopes(
         return None
     down = _optimum(highs, budget, max(budget.limit - step, 0.0))
     replans = []
-    for share in REPLAN_SHARES if budget.limit > 0 else ():
-        found = _optimum(highs, budget, (1.0 + share) * budget.limit)
+    for share in _replan_shares(problem.budget_mn) if budget.limit > 0 else ():
+        more_mn = max(_LEAST_ADDED_MN, share * problem.budget_mn)
+        found = _optimum(highs, budget, max((1.0 + share) * budget.limit, budget.limit + more_mn / search.unit))
         if found is not None:
             gained = max(again.value(found) - value, 0.0)
-            replans.append(Replan(share * problem.budget_mn, gained, *again.changes(chosen, found)))
+            replans.append(Replan(more_mn, gained, *again.changes(chosen, found)))
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
     last = None if budget.limit <= 0 or down is None else (value - again.value(down)) / step_mn
     plants = again.enlarged_plants(chosen, up)

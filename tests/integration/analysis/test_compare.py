@@ -198,6 +198,15 @@ def test_a_changed_plant_shows_the_retrofits_of_both_runs(plan_2000: Plan) -> No
     assert f"{first['plant']}: A " in text and f" {first['year']} → " in text and " 2099 → " in text
 
 
+def test_a_comparison_has_words_for_objectives_states_and_quantities(plan_2000: Plan) -> None:
+    run = run_of(plan_2000)
+    limited = replace(run, document={**run.document, "status": "limit"})
+    near = replace(run, document={**run.document, "status": "within_gap"})
+    text = _comparison_text(compare([limited, near]))
+    assert "max abatement, limit reached: " in text and "max abatement, within gap: " in text
+    assert "Break-even carbon value" in text and "Break even" not in text
+
+
 def test_comparing_a_static_run_with_a_multi_period_run_is_reported(plan_2000: Plan) -> None:
     run = run_of(plan_2000)
     found = compare([run, replace(run, scenario=run.scenario.with_changes({"years": "static"}))])

@@ -1,10 +1,12 @@
 """The cost chain of a plant, compared with hand calculations and with the tables of the plan."""
 
+import pandas as pd
 import pytest
 
 from ccs_model.analysis.cost_chain import chain_of
 from ccs_model.plan.citations import Citations
-from ccs_model.plan.merit_order import reasons_of
+from ccs_model.plan.merit_order import best_options, reasons_of
+from ccs_model.report.language import Language
 
 
 def values_of(chain, column=0):
@@ -135,3 +137,49 @@ def test_each_plant_has_a_reason(small_plan):
     for row in small_plan.problem.plants.itertuples():
         if row.reason:
             assert reasons[row.plant] == f"out: {row.reason}"
+
+
+def test_reasons_compare_costs_at_full_load_with_own_pipes_and_name_the_place_in_the_plan(small_plan):
+    problem = small_plan.problem
+    alone = best_options(problem).set_index("plant")["avoidance_cost_per_t"].sort_values()
+    names = problem.plants.set_index("plant")["name"]
+    cheapest, low, high = alone.index[0], alone.index[1], alone.index[2]
+
+    def reasons(*costs):
+        # In the plan, at the load of the last period, the plants cost other than alone.
+        rows = [{"plant": plant, "cost_mn_pa": cost, "avoided_ktpa": 1_000.0} for plant, cost in costs]
+        return reasons_of(problem, pd.DataFrame(rows)).set_index("plant")
+
+    two = reasons((low, 1.0), (high, 9_999.0))
+    assert two["reason"][low].endswith("per t avoided, the lowest of 2 retrofitted plants")
+    assert two["reason"][high].endswith("per t avoided, the highest of 2 retrofitted plants")
+    basis = f"not above the highest of a retrofitted plant on the same basis ({alone[high]:,.0f})"
+    assert basis in two["reason"][cheapest]
+    beyond = alone.index[-1]
+    assert f"above the highest of a retrofitted plant on the same basis ({alone[high]:,.0f})" in two["reason"][beyond]
+    assert two["change"][beyond].startswith(f"a cost lower by {alone[beyond] - alone[high]:,.0f} CNY")
+    # Other plants are named, and compared with what this one costs alone.
+    against = f"{names[cheapest]} has a lower cost ({alone[cheapest]:,.0f} against {alone[low]:,.0f})"
+    assert against in two["change"][low]
+    one = reasons((cheapest, 9_999.0))
+    assert one["reason"][cheapest].endswith("the only retrofitted plant")
+    assert f"a cost higher by {alone[low] - alone[cheapest]:,.0f} CNY" in one["change"][cheapest]
+    for text in {*two["reason"], *two["change"], *one["change"]}:
+        assert "per t" not in Language("zh").label(text)
+
+
+def test_a_plant_whose_cheapest_retrofit_exceeds_the_budget_has_that_reason_first(problem_of):
+    problem = problem_of({"budget.total_mn": 2})
+    least = problem.routes.groupby("plant")["capex_mn"].min()
+    found = reasons_of(problem, pd.DataFrame()).set_index("plant")
+    plant = least.idxmax()
+    start = (
+        f"out: its cheapest retrofit costs {least[plant]:,.0f} million CNY 2024, more than the budget of 2 million; "
+    )
+    assert found["reason"][plant].startswith(start)
+    assert found["change"][plant] == f"a budget of at least {least[plant]:,.0f} million CNY 2024"
+    assert Language("zh").label(found["reason"][plant]).startswith("未入选：其投资最低的改造需")
+    # A grant pays on top of the budget, and a part of a retrofit needs less.
+    for more in ({"funds": {"gift": {"kind": "grant"}}}, {"capture.decisions": "continuous"}):
+        other = reasons_of(problem_of({"budget.total_mn": 2}, more), pd.DataFrame())["reason"]
+        assert not other.str.contains("more than the budget").any()

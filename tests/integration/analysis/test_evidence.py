@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ccs_model.analysis.evidence import Evidence, evidence
+from ccs_model.cli.shipped import N_SHOWN, evidence_text
 from ccs_model.errors import FileError
 from ccs_model.plan.citations import Amount, Citation
 from ccs_model.plan.plan import Plan
@@ -158,6 +159,16 @@ def test_the_command_prints_text_or_json(
     assert document["schema"] == "ccs-model/evidence/2"
     assert document["shares"][0]["value"] == pytest.approx(found.shares["value"][0])
     assert len(document["sensitivities"]) == len(found.sensitivities)
+
+
+def test_a_narrow_terminal_shows_every_name_in_full(found: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = evidence_text(found).splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "captured, carried, stored, abated or avoided in the last period" in text
+    shown = found.sensitivities.head(N_SHOWN)["input"].str.replace("_", " ")
+    assert len(shown) and all(name in text for name in shown)
 
 
 def test_a_table_and_a_run_together_are_a_usage_error(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.analysis import budget_points
+from ccs_model.analysis import merit_order_plans as merit_order_module
 from ccs_model.analysis.budget_points import BudgetPoint
 from ccs_model.analysis.frontier import _fill_bounds, frontier
 from ccs_model.analysis.merit_order_plans import NO_RETROFITS, budget_amounts_mn, merit_order_plans
@@ -285,12 +286,40 @@ def test_merit_order_plans_are_near_the_optimum_of_the_listed_streams(problem_of
         assert 0.98 * best.objective <= take.value <= best.bound + 1e-6
 
 
+def test_the_merit_order_spends_the_grants_of_the_plan_as_well(problem_of):
+    """Each stream takes of the budget its capital less what the grants pay, up to their ceilings and shares."""
+    changes = {"transport.shared_trunklines": False, "budget.total_mn": 3_000}
+
+    def taken(budget, **funds):
+        problem = problem_of(changes, {"funds": {name: {"kind": "grant", **fund} for name, fund in funds.items()}})
+        table = macc_table(problem, NO_RETROFITS)
+        amounts = budget_amounts_mn(problem, table)
+        grants = merit_order_module._grants(problem, table)
+        return len(merit_order_module._take_streams(table, amounts, budget, grants)), amounts
+
+    n, amounts = taken(0.0)
+    first, two = float(amounts[0]), float(amounts[:2].sum())
+    assert n == 0
+    assert taken(first - 99, all={"ceiling_mn": 100, "share_max": 0.5})[0] >= 1
+    # Beyond its ceiling or its share a grant pays nothing; one that is open to no plant pays nothing at all.
+    assert taken(first - 101, all={"ceiling_mn": 100, "share_max": 0.5})[0] == taken(first - 101)[0]
+    assert (
+        taken(0.51 * first, all={"share_max": 0.5})[0]
+        >= 1
+        > taken(0.49 * float(amounts.min()), all={"share_max": 0.5})[0]
+    )
+    assert taken(first - 99, none={"ceiling_mn": 100, "sectors": ["steel"]})[0] == taken(first - 99)[0]
+    # The capital that one grant pays is not paid again by another.
+    assert taken(0.0, one={}, two={})[0] == len(amounts)
+    assert taken(0.3 * two, one={"share_max": 0.4}, two={"share_max": 0.4})[0] >= 2
+
+
 def test_a_time_limit_still_gives_a_plan_at_every_budget(small):
     found = frontier(small(NETWORK), n_points=4, time_limit_s=0.01, jobs=1).frontier.points
     assert len(found) == 4 and found["objective"].is_monotonic_increasing
     assert set(found["status"]) <= {"optimal", "limit"}
     # The text makes no statement about a step between points with an unknown gap.
-    assert not found["text"].str.contains("add no abatement").any()
+    assert not found["text"].str.contains("no additional abatement").any()
 
 
 def test_a_minimum_cost_frontier_reports_the_saved_cost(small):

@@ -298,7 +298,7 @@ def test_the_command_prints_one_json_document(found: MonteCarlo, scenario: Scena
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
-def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
+def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo, monkeypatch: pytest.MonkeyPatch) -> None:
     from ccs_model.cli.robustness import _monte_carlo_text
 
     lines = click.unstyle(_monte_carlo_text(json.loads(found.text), found.folder)).splitlines()
@@ -317,8 +317,13 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     of_objective = reported[reported["measure"] == "objective_value"]
     is_noise = of_objective["width"] <= of_objective["noise_width"]
     beyond_noise = set(of_objective.loc[~is_noise, "input"])
-    shown = {line.split()[0] for line in lines if " … " in line}
+    shown = {line.strip().split("  ")[0].replace(" ", "_") for line in lines if " … " in line}
     assert shown and shown <= beyond_noise
+    # Inputs are words, and the table fits a narrow terminal.
+    assert not any("_" in line for line in lines[:-1])
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = click.unstyle(_monte_carlo_text(json.loads(found.text), found.folder)).splitlines()
+    assert max(map(len, narrow[:-1])) <= 80
 
 
 def test_an_exported_workbook_contains_the_futures(found: MonteCarlo, tmp_path: Path) -> None:

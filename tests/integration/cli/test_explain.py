@@ -97,6 +97,20 @@ def test_costs_per_tonne_state_their_basis(folder, small_plan):
     assert f"The cost under Why is the average of the plant's {2 * n} retrofits" in several
 
 
+def test_a_terminal_of_80_columns_shows_the_lines_of_the_cost_table_in_full(folder, small_plan, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    answer = explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0)
+    lines = tuple(replace(line, values=line.values * 2, cited=line.cited * 2) for line in answer.chain.lines)
+    twice = replace(answer, chain=replace(answer.chain, columns=answer.chain.columns * 2, lines=lines))
+    text = explanation_text(twice)
+    table = text.partition("References")[0]
+    assert "…" not in table.replace("… and 1 more retrofit on a wider terminal or in --json", "")
+    assert "… and 1 more retrofit on a wider terminal or in --json" in table
+    assert max(map(len, text.splitlines())) <= 80
+    for end in ("rate", "TPC)", "captured"):
+        assert any(line.split()[:1] == [end] for line in table.splitlines()), end
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [((43.53, -5.741), "43.53 N 5.74 W"), ((-26.2, 28), "26.20 S 28.00 E"), ((0.0, 0.0), "0.00 N 0.00 E")],

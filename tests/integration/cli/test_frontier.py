@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.cli.plan_series import _bound
-from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputError
+from ccs_model.errors import LIMIT_REACHED, FileError, InfeasibleError, InputError, NoPlanError
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook.edited_workbook import read_edited_workbook
 from tests.integration.report.recalculation import Computed, assert_same_cells, differences, formula_cells, recomputed
@@ -161,6 +161,26 @@ def test_a_frontier_in_a_named_folder_is_recognised_by_its_content(
     (given / "plan.xlsx").unlink()
     assert "cached" not in run_frontier(scenario, "--points", "2", "--run", out, "--out", given).stdout
     assert (given / "plan.xlsx").is_file()
+
+
+def test_a_given_run_of_the_same_inputs_keeps_its_bound_and_one_of_other_inputs_does_not(
+    frontier_run: tuple[Result, Path], scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, out = frontier_run
+    bounds: list[float | None] = []
+
+    def search(*_: object, known_bound: float | None, **options: object) -> ccs.Plan:
+        bounds.append(known_bound)
+        raise NoPlanError("only the bound matters here")
+
+    monkeypatch.setattr("ccs_model.analysis.frontier.frontier", search)
+    other = scenario.parent / "other_gap.yaml"
+    other.write_text(SMALL_TEXT.replace("mip_gap: 0.0", "mip_gap: 0.5"), encoding="utf-8")
+    for path, more in ((scenario, ()), (scenario, ("--effort", "quick")), (other, ())):
+        with pytest.raises(NoPlanError):
+            run_frontier(path, *more, "--points", "2", "--run", out, "--out", scenario.parent / "bound")
+    bound = json.loads((out / "plan.json").read_text(encoding="utf-8"))["objective"]["bound"]
+    assert bound is not None and bounds == [bound, bound, None]
 
 
 def test_a_missing_run_folder_is_reported(scenario: Path) -> None:

@@ -19,11 +19,12 @@ from ccs_model.analysis.jobs import Failure, attempt_task, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
 from ccs_model.analysis.sweep_tables import write_warnings
 from ccs_model.cli import group
-from ccs_model.cli.terminal import ProgressLine
+from ccs_model.cli.terminal import ProgressLine, wrap_rows
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Progress
 from ccs_model.pilots.replay import ExpectationResult, Replay
-from ccs_model.runs.run_list import sweep_warnings
+from ccs_model.report.text_tables import align_columns
+from ccs_model.runs.run_list import RunEntry, sweep_warnings
 
 # The package exports the commands under these names; the tests need the modules.
 robustness, inspect_run, pilot_zones, plan_series = (
@@ -113,11 +114,18 @@ def test_a_sweep_prints_the_figures_of_its_variants(tmp_path: Path) -> None:
     assert ["budget.total_mn", "status", "avoided,", "kt/y", "plants", "capex,", "mn", "CNY", "2024", "gap"] in lines
     assert ["2", "1500", "infeasible", "–", "–", "–", "–"] in lines
     assert lines.count(["1", "1500", "within", "gap", "523", "1", "1,484", "1.93%"]) == 19
-    assert "… and 5 more" in text
+    assert "… and 5 more" in text and ": 25 scenarios: 1 infeasible, 24 within gap" in text
     # Read back from a file, a variant without a plan has no values at all.
     without = {**failed, "unit": None, "currency": None, "price_year": None}
     assert "mn CNY 2024" in " ".join(plan_series.sweep_text(tmp_path, "Small", [without, row]).split())
     assert "budget.total_mn" not in plan_series.sweep_text(tmp_path, "Small", [failed])
+
+
+def test_the_list_of_runs_has_words_for_each_status() -> None:
+    runs_table = import_module("ccs_model.cli.inspect_run")._runs_table
+    entry = RunEntry("own", "run", "2026-01-01T00:00:00", "Own", 5.0, "kt", "within_gap", 0.02, "built")
+    text = runs_table([entry, replace(entry, name="late", status="limit")])
+    assert "within gap" in text and "limit reached" in text and "_" not in text
 
 
 def test_a_sweep_prints_the_npv_if_only_the_npv_differs(tmp_path: Path) -> None:
@@ -240,6 +248,30 @@ def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     assert max(map(len, narrow.splitlines()[:-1])) <= 80  # the last line names the folder
     assert "+416 million; 1 in, 1 out" in narrow and "NPV" in narrow
     assert "searched" not in narrow and "merit" not in narrow
+    assert "gap: over all candidate links" in narrow
+    # The text of a step is never cut.
+    unsure = (
+        "The effect of 1,125 million CNY 2024 more is not known, because the plan at the budget below has no known gap"
+    )
+    point |= {"text": unsure, "entering": "A; B; C", "leaving": "D", "changing": "E; F; G; H; I; J; K; L; M; N"}
+    unknown = texts.frontier_text({**document, "points": [point]}, Path("runs"), None)
+    assert max(map(len, unknown.splitlines()[:-1])) <= 80
+    assert "not known; 3 in, 1 out, 10 changed" in " ".join(unknown.split())
+    assert "not known: the plan at the budget below has no known gap" in " ".join(unknown.split())
+
+
+def test_a_wide_table_is_wrapped_and_neither_cut_nor_wider_than_the_terminal() -> None:
+    rows = [["input", "quality", "change, re-planned"], ["capture capex, amine", "assumed", "-11.1% … +0.2%"]]
+    rows += [["capture capex, amine", "reported", "+0.0% … +0.0%"], ["power price", "assumed", "+0.0% … +0.0%"]]
+    assert "\n".join(wrap_rows(rows, {0, 1}, 80)) == align_columns(rows, {0, 1})
+    wrapped = wrap_rows(rows, {0, 1}, 40)
+    assert wrapped[0].splitlines() == ["input           quality          change,", " " * 30 + "re-planned"]
+    assert wrapped[1].splitlines() == ["capture capex,  assumed   -11.1% … +0.2%", "amine"]
+    # Names take lines of their own, once for the rows of one name.
+    own = wrap_rows(rows, {0, 1}, 31)
+    assert own[1].startswith("capture capex, amine\n  assumed ") and "-11.1% … +0.2%" in own[1]
+    assert "capture" not in own[2] and own[3].startswith("power price\n")
+    assert max(len(line) for text in own for line in text.splitlines()) <= 31
 
 
 def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -248,6 +248,14 @@ def test_abatement_of_the_marginal_budget_increases_with_the_added_budget(small_
         assert retrofitted >= {*each.leaving, *each.changing} and not set(each.leaving) & set(each.changing)
 
 
+@pytest.mark.parametrize("decisions", ["integer", "continuous"])
+def test_every_addition_to_a_small_budget_is_at_least_a_million(solved: Solved, decisions: str) -> None:
+    for budget_mn, added_mn in ((5.0, [1.0]), (50.0, [1.0, 5.0])):
+        plan = solved({"budget.total_mn": budget_mn, "capture.decisions": decisions})
+        assert plan.marginal_budget is not None and plan.marginal_budget.added_mn == 1.0
+        assert [each.added_mn for each in plan.marginal_budget.replans] == pytest.approx(added_mn)
+
+
 @pytest.mark.slow
 def test_re_plans_reach_the_optimum_of_the_larger_budget(solved: Solved, small_plan: Plan) -> None:
     assert small_plan.marginal_budget is not None

@@ -27,6 +27,12 @@ def test_pipelines_sites_and_wells_are_counted(document: dict[str, Any]) -> None
     assert pipes and f"{len(pipes)} pipeline{plural} of {length:,.0f} km in total, 1 storage site with" in text
 
 
+def test_the_retrofits_capture_and_not_their_pipelines_and_wells(document: dict[str, Any]) -> None:
+    for n, words in ((1, "the retrofit captures"), (2, "the retrofits capture")):
+        counted = {**document, "totals": {**document["totals"], "n_retrofits": n}}
+        assert words in " ".join(summary_text(counted, 100).split())
+
+
 def test_existing_pipelines_are_counted_separately_from_new_ones(document: dict[str, Any]) -> None:
     (first, *_) = (row for row in document["links"] if row["kind"] == "pipe")
     new = {**first, "link": "A", "length_km": 20.0, "pipe": "small", "built_mn": 3.0}
