@@ -119,6 +119,11 @@ def label_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def share_digits(name: str) -> int:
+    """Return the decimal places of a share in per cent; the abatement of many plants may be below 0.1 %."""
+    return 2 if name.endswith("abatement_share") else 1
+
+
 # A smaller number is the rounding of a sum.
 _NOTHING = 1e-6
 

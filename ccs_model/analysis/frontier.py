@@ -429,10 +429,10 @@ def _effect(before: Row, now: Row, objective: str, money: str) -> str:
         per_t = f"{now['capital_per_t']:,.0f} {money} of budget per tonne"
         return f"{more} add {gained:,.0f} kt over the horizon, {per_t}"
     if np.isinf(unsure):
-        return f"the effect of {more} is not known, because the plan at the budget below has no known gap"
+        return f"The effect of {more} is not known, because the plan at the budget below has no known gap"
     if unsure > 0.5:
-        return f"the effect of {more} is within the optimality gaps"
-    return f"{more} change nothing" if verb else f"{more} add no abatement"
+        return f"The effect of {more} is within the optimality gaps"
+    return f"{more} change nothing" if verb else f"{more} bring no additional abatement"
 
 
 def _step_text(message: str, moved: Sequence[Row]) -> str:

@@ -149,10 +149,10 @@ def _print_evidence(run: Path, as_json: bool) -> int:
 
 def evidence_text(found: Evidence) -> str:
     """Return the tables of an evidence report, as wide as the terminal; a table without rows is left out."""
-    from ccs_model.plan.citations import QUALITY_NOTE
+    from ccs_model.plan.citations import QUALITY_NOTE, QUALITY_NOTE_OF_YEAR
 
     parts = (
-        (QUALITY_NOTE, _share_rows(found), {0, 2}),
+        (QUALITY_NOTE_OF_YEAR if found.problem.is_static else QUALITY_NOTE, _share_rows(found), {0, 2}),
         ("Sources: the share of each amount that needs a number of the reference.", _source_rows(found), {0, 2, 3, 4}),
         (
             f"Costs in {found.problem.currency} {found.problem.price_year} per tonne captured, carried, stored, "

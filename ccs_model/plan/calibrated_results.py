@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.plan.headline import class_text, uncalibrated_text
+from ccs_model.plan.headline import class_text, period_text, uncalibrated_text
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.money import budgeted_cost_mn_pa
 from ccs_model.plan.plan import Plan
@@ -23,6 +23,8 @@ from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEP
 
 PRESS = "press figure, grade C"
 """Evidence of a fit that rests on press reports alone."""
+# Verdict of a zone, as in pilots.calibrate, a higher layer.
+_CONSISTENT = "consistent"
 _AVOIDED, _COST = "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
 
 
@@ -94,21 +96,29 @@ def statement(plan: Plan) -> str:
     by_class = delivered_shares(plan.problem)
     if fitted is None:
         return uncalibrated_text({"delivered_shares": by_class})
-    applied = "applied" if fitted.has_ceiling else "not applied"
+    ceiling = "is applied: at most" if fitted.has_ceiling else "is not applied; it would be"
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
     classes, delivered = f"{class_text(by_class)} " if by_class else "", ""
     if not by_class:
         share = f"{_share(fitted.delivered_share)} ({_band(fitted, DELIVERED)})"
-        delivered = f"delivered share assumed, {share}, not informed by the pilots; "
+        delivered = f": delivered share assumed, {share}, not informed by the pilots"
     return (
         f"{classes}"
-        f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}: {delivered}ceiling "
-        f"{_share(fitted.deployment_share)} of capturable CO2 in five years ({_band(fitted, DEPLOYMENT)}; "
-        f"{_other_preset_text(fitted)}), {applied}; {_held_out_text(fitted)}. {_validation_note(fitted)}"
-        f"Abatement {100 * (totals['abatement_share'] or 0.0):.2f} %, "
+        f"Calibrated on {fitted.preset} ({evidence_of(fitted.fit)}), {fitted.use}{delivered}. "
+        f"The deployment ceiling {ceiling} {_share(fitted.deployment_share)} ({_band(fitted, DEPLOYMENT)}; "
+        f"{_other_preset_text(fitted)}) of capturable CO2 in five years. "
+        f"{_held_out_text(fitted)} {_validation_note(fitted)}"
+        f"Abatement{_last_period(plan.problem)} {100 * (totals['abatement_share'] or 0.0):.2f} %, "
         f"as designed {100 * (totals['uncalibrated_abatement_share'] or 0.0):.2f} %.{elsewhere}"
         f"{_draws_text(plan)}"
     )
+
+
+def _last_period(problem: Problem) -> str:
+    """The period of the totals, with a colon; empty for a representative year."""
+    if problem.is_static:
+        return ""
+    return f" in {period_text(problem.years[-1], int(problem.periods['n_years'].iloc[-1]))}:"
 
 
 def _draws_text(plan: Plan) -> str:
@@ -233,10 +243,12 @@ def _held_out_text(fitted: AppliedFit) -> str:
         zone: each["held_out"]["verdict"] for zone, each in fitted.zones.items() if each["held_out"] is not None
     }
     if not reported:
-        return "no zone was held out"
+        return "No zone was held out."
+    conflict = " The report conflicts with what is known." if fitted.fit["conflicts"] else ""
+    if set(reported.values()) == {_CONSISTENT}:
+        return f"Each zone's report agrees with a fit that leaves it out: {', '.join(reported)}.{conflict}"
     message = [f"{zone} {result}" for zone, result in reported.items()]
-    conflict = "; the report conflicts with what is known" if fitted.fit["conflicts"] else ""
-    return f"fitted without it: {', '.join(message)}{conflict}"
+    return f"Each zone's report beside a fit that leaves it out: {', '.join(message)}.{conflict}"
 
 
 def _validation_note(fitted: AppliedFit) -> str:
@@ -249,7 +261,7 @@ def _validation_note(fitted: AppliedFit) -> str:
 
 def _band(fitted: AppliedFit, name: str) -> str:
     band = fitted.posterior(name)
-    return f"{_share(band['p10'])}–{_share(band['p90'])}"
+    return f"80 % band {_share(band['p10']).removesuffix(' %')}–{_share(band['p90'])}"
 
 
 def _share(value: float) -> str:

@@ -40,8 +40,10 @@ _OF_CAPITAL = (CAPTURE, PIPES, STORAGE)
 _ROUTES = "streams/chemical_routes"
 QUALITY_NOTE = (
     "Tonnes in the last period and capital, by the weakest number that each retrofit needs. Documented numbers are "
-    "measured or reported. Built projects: every reference reports the costs of such projects."
+    "measured or reported. Built projects: share for which all references report costs of built projects."
 )
+QUALITY_NOTE_OF_YEAR = QUALITY_NOTE.replace("in the last period", "in the year")
+"""The same for a representative year."""
 
 
 @dataclass(frozen=True, order=True)

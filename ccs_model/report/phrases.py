@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.plan.headline import megatonnes
-from ccs_model.units import join_first_names, money_text, rounded_text
+from ccs_model.units import count_text, join_first_names, money_text, rounded_text
 
 # Name of a series of damages that is the scenario's own, as in problem.owner_accounts, which needs pandas.
 _OWN_SERIES = "scenario"
@@ -82,7 +82,7 @@ def gap_text(gap: Gap, unit: str = "") -> str:
         return f"optimality gap {percent(gap.share)} ({every})"
     return (
         f"optimality gap {percent(gap.share)} ({every}); "
-        f"{percent(gap.searched_share)} within the {gap.n_searched:,} links searched"
+        f"{percent(gap.searched_share)} within the {count_text(gap.n_searched, 'link')} searched"
     )
 
 
@@ -177,6 +177,16 @@ def _public_cost(totals: Mapping[str, Any], rate: float, money: str) -> str:
     )
 
 
+def all_plants(n: int) -> str:
+    """Return `all 12 operating plants`; `both operating plants` of two."""
+    return {1: "the operating plant", 2: "both operating plants"}.get(n, f"all {n:,} operating plants")
+
+
+def stored_over_life(life_yr: float) -> str:
+    """Heading of the stored amount of a site in a static plan: its representative year stands for every year of its life."""
+    return f"Stored over the site's life of {life_yr:g} years"
+
+
 # Smallest share of the CO2 that a sentence names.
 _LEAST_PART = 0.005
 # Classes of the Storage Resources Management System.
@@ -269,10 +279,13 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
     )
 
 
-def remaining_emissions_in_words(totals: Mapping[str, Any]) -> str:
-    """What remains of the baseline in the last period."""
+def remaining_emissions_in_words(totals: Mapping[str, Any], period: str = "") -> str:
+    """What remains of the baseline in the last period, which is named unless it is a representative year."""
     left = float(totals["baseline_ktpa"] or 0.0) - float(totals["avoided_ktpa"] or 0.0)
-    return f"Of the baseline of {megatonnes(totals['baseline_ktpa'])} a year, {megatonnes(left)} remain."
+    baseline = megatonnes(totals["baseline_ktpa"])
+    if period:
+        return f"In {period}, {megatonnes(left)} of the baseline of {baseline} a year remain."
+    return f"Of the baseline of {baseline} a year, {megatonnes(left)} remain."
 
 
 def less_than_captured(totals: Mapping[str, Any]) -> str:

@@ -79,7 +79,7 @@ def answer(plan: Plan) -> str:
     """The result of the plan in a few sentences; for an empty plan, the reason."""
     totals, problem = plan.totals, plan.problem
     baseline = f"emissions of {rounded_text(totals['baseline_ktpa'])} kt CO2 per year"
-    plants = f"Of {totals['n_plants']} operating plants with {baseline}, "
+    plants = f"Of {count_text(totals['n_plants'], 'operating plant')} with {baseline}, "
     if plan.retrofits.empty:
         return f"{plants}none is retrofitted. {empty_plan_sentence(plan)}"
     unit, capture, avoidance = money(plan, "_per_t"), totals["capture_cost_per_t"], totals["avoidance_cost_per_t"]
@@ -94,7 +94,7 @@ def answer(plan: Plan) -> str:
         f"{plants}the plan retrofits {totals['n_plants_retrofitted']} with "
         f"{count_text(totals['n_retrofits'], 'capture unit')}. "
         f"{when} the plan captures {rounded_text(totals['captured_ktpa'])} kt/y and avoids "
-        f"{rounded_text(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'], 1)} of the emissions of all "
+        f"{rounded_text(totals['avoided_ktpa'])} kt/y, {percent(totals['abatement_share'])} of the emissions of all "
         "these plants. "
         f"{_investment(plan)}; {costs} {ended_retrofits_in_words(records(plan.retrofits), totals, unit)}"
     ).rstrip()
@@ -154,9 +154,10 @@ def status(plan: Plan) -> str:
     """Status, value, bounds and gaps."""
     requested = percent(plan.problem.scenario.solver.mip_gap)
     if plan.reached_a_limit:
-        ended = f"A limit ended the search before the requested gap ({requested}) was reached."
-        return f"Status: limit. {ended} {bound_text(plan)}."
-    reached = "within the requested gap" if plan.status == "within_gap" else plan.status
+        return f"Status: stopped by a limit before the requested gap ({requested}) was reached. {bound_text(plan)}."
+    reached = plan.status
+    if reached == "within_gap":
+        reached = f"within the requested gap{' for the links searched' if gap_of(plan).is_restricted else ''}"
     return f"Status: {reached}. {bound_text(plan, requested)}."
 
 

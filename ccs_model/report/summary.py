@@ -25,6 +25,7 @@ from ccs_model.plan.headline import (
 from ccs_model.report.marginal_abatement import marginal_abatement_in_words
 from ccs_model.report.phrases import (
     Gap,
+    all_plants,
     capitalise,
     ended_retrofits_in_words,
     estimates_in_words,
@@ -183,8 +184,8 @@ class _Summary:
             if document.get("committed")
             else "",
             f"{when} {who} {megatonnes(totals['captured_ktpa'])} and {avoid} {megatonnes(totals['avoided_ktpa'])} "
-            f"CO2 a year: {share_text(totals['abatement_share'])} of the {megatonnes(totals['baseline_ktpa'])} of all "
-            f"{count_text(totals['n_plants'], 'operating plant')}{self._sectors()}; on-site abatement "
+            f"CO2 a year: {share_text(totals['abatement_share'])} of the {megatonnes(totals['baseline_ktpa'])} of "
+            f"{all_plants(totals['n_plants'])}{self._sectors()}; on-site abatement "
             f"{share_text(totals['on_site_abatement_share'])}.",
             f"Capture cost {per_t[0]} {unit} captured, without transport and storage; avoidance cost "
             f"{per_t[1]} {unit} avoided, with them.",

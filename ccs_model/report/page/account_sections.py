@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, TONNES, quality_rows
+from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, QUALITY_NOTE_OF_YEAR, TONNES, quality_rows
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
@@ -64,7 +64,12 @@ def stakeholders(run: StoredRun, words: PageLanguage) -> Markup:
         message = words.sentence("A representative year has no owners' or social accounts.")
         return section("stakeholders", words("stakeholders"), paragraph(message))
     rows = [
-        {**row, "stakeholder": words.translate_identifier(str(row["stakeholder"]), "stakeholder")}
+        {
+            **row,
+            "stakeholder": words.translate_identifier(str(row["stakeholder"]), "stakeholder"),
+            # A ratio of 0 says only that there are no benefits; the workbook shows a dash too.
+            "benefit_cost_ratio": row["benefit_cost_ratio"] or None,
+        }
         for row in run.document["stakeholders"]
     ]
     ratio = PageColumn("benefit_cost_ratio", words("ratio"), "", 2)
@@ -246,6 +251,6 @@ def evidence(run: StoredRun, words: PageLanguage, problem: Problem | None) -> Ma
         "evidence",
         words("evidence"),
         paragraph(words.sentence(message)),
-        paragraph(words.sentence(QUALITY_NOTE), "note"),
+        paragraph(words.sentence(QUALITY_NOTE_OF_YEAR if problem.is_static else QUALITY_NOTE), "note"),
         table("evidence", columns, rows, words, words("evidence")),
     )

@@ -31,9 +31,10 @@ from ccs_model.report.page.html import (
     section,
     table,
 )
-from ccs_model.report.page.plan_map import site_name, technology_text
+from ccs_model.report.page.plan_map import plant_names, site_name, technology_text
 from ccs_model.report.phrases import FEW_FUTURES, capitalise, futures_text, is_beyond_noise
 from ccs_model.report.workbook.uncertainty_sheet import MODES, measures
+from ccs_model.units import count_text
 
 _BINS = 24
 # Bars that remain legible in print.
@@ -99,7 +100,7 @@ def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
         proven = f"; {gap} over all candidate links, {searched} within the links searched"
     return (
         f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
-        f"horizon, {point['n_plants_retrofitted']} plants{proven}"
+        f"horizon, {count_text(point['n_plants_retrofitted'], 'plant')}{proven}"
     )
 
 
@@ -286,8 +287,8 @@ def _tornado(document: Mapping[str, Any], drivers: Sequence[Mapping[str, Any]], 
 def _selection_chart(document: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> Any | None:
     """Share of the futures in which each plant is selected, in descending order; None without plants."""
     found = document["plants"]
-    chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
-    shown = {row["plant"]: words.plant_name(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
+    known = plant_names(run, words)
+    shown = {row["plant"]: known.get(str(row["plant"]), str(row["name"])) for row in found}
     names = Counter(shown.values())
     rows = [
         {

@@ -153,9 +153,16 @@ def _period_chart(chart: Any, words: PageLanguage, n: int, message: str) -> Any:
     return style_chart(chart.add_params(alt.param(name="period", value=n - 1)), words.sentence(message), 260)
 
 
-def spending_chart(run: StoredRun, words: PageLanguage) -> Any:
-    """Return undiscounted investment by period."""
+def _stroke_of(name: str) -> Any:
+    """The outline of bars of a value, without that of a bar of height 0."""
+    return alt.condition(f"datum.{name} != 0", alt.value(1.0), alt.value(0.0))
+
+
+def spending_chart(run: StoredRun, words: PageLanguage) -> Any | None:
+    """Return undiscounted investment by period; None without any."""
     by_year = run.document["by_year"]
+    if not any(row["spending_mn"] for row in by_year):
+        return None
     rows = [
         {"at": at, "period": period, "spending_mn": row["spending_mn"]}
         for at, (period, row) in enumerate(zip(periods(run, words), by_year, strict=True))
@@ -168,6 +175,7 @@ def spending_chart(run: StoredRun, words: PageLanguage) -> Any:
             x=_BY_PERIOD,
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
             fillOpacity=_UP_TO_THE_PERIOD,
+            strokeOpacity=_stroke_of("spending_mn"),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
@@ -175,8 +183,10 @@ def spending_chart(run: StoredRun, words: PageLanguage) -> Any:
     return _period_chart(chart, words, len(rows), f"Investment by period: {message}")
 
 
-def tonnes_chart(run: StoredRun, words: PageLanguage) -> Any:
-    """Return annual captured and avoided tonnes by period."""
+def tonnes_chart(run: StoredRun, words: PageLanguage) -> Any | None:
+    """Return annual captured and avoided tonnes by period; None without any."""
+    if not any(row["captured_ktpa"] or row["avoided_ktpa"] for row in run.document["by_year"]):
+        return None
     captured, avoided = words("captured_pa"), words("avoided_pa")
     legend = {"title": None, "scale": alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])}
     rows = [
@@ -192,6 +202,7 @@ def tonnes_chart(run: StoredRun, words: PageLanguage) -> Any:
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
             fillOpacity=_UP_TO_THE_PERIOD,
+            strokeOpacity=_stroke_of("ktpa"),
             color=alt.Color("what:N", **legend),
             stroke=alt.Stroke("what:N", **legend),
             tooltip=[alt.Tooltip("period:N"), *tooltips({"what:N": " ", "ktpa:Q": words.unit("kt/y")})],
@@ -213,7 +224,7 @@ def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:
 
 
 def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
-    """Return the abatement of each zone as delivered and designed, the reported one as a mark; None without a value."""
+    """Return the abatement of each zone as delivered and designed, the reported one as a mark; None if all are 0."""
     zones = drawn_zones(run)
     names = {
         "abatement_share": "as_delivered",
@@ -231,14 +242,16 @@ def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
         for name, key in names.items()
         if zone[name] is not None
     ]
-    if not rows:
+    if not any(row["share"] for row in rows):
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
     place = alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2))
-    share = alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6))
+    is_region = not run.document["calibration"]
+    of_zone = words("abatement_share_of_region" if is_region else "abatement_share")
+    share = alt.X("share:Q", title=of_zone, axis=alt.Axis(format=".2~%", tickCount=6))
     shade = shades("what", {each: colours[each] for each in message})
-    titles = {"zone:N": words("zone"), "what:N": words("abatement"), "share:Q": words("abatement_share")}
+    titles = {"zone:N": words("region" if is_region else "zone"), "what:N": words("abatement"), "share:Q": of_zone}
     tooltip = tooltips(titles, ".2%")
     bars = [row for row in rows if row["key"] != "as_reported"]
     offset = alt.YOffset("what:N", sort=message)
@@ -247,13 +260,14 @@ def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
         reported = alt.Chart(data([row for row in rows if row["key"] == "as_reported"]))
         ticks = reported.mark_tick(thickness=4, size=28, opacity=1, stroke="#ffffff", strokeWidth=1)
         layers.append(ticks.encode(y=place, x=share, color=shade, tooltip=tooltip))
+    what = "Abatement of each zone as delivered, as designed and as reported"
+    if is_region:
+        what = "Abatement of each region as delivered and as designed"
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
     )
     return style_chart(
-        alt.layer(*layers),
-        words.sentence(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
-        _EDGE + _ROW * 4 * len(zones),
+        alt.layer(*layers), words.sentence(f"{what}. As delivered: {each}"), _EDGE + _ROW * 4 * len(zones)
     )
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ccs_model.report.language import Language, chinese_value, labels
-from ccs_model.units import unit_of
+from ccs_model.units import share_digits, unit_of
 
 # Characters that could end a script element or break a line of JavaScript, as JSON escapes.
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -44,6 +44,8 @@ _PERCENT = re.compile(r"(?<=[0-9]) (?=%)")
 _CHINESE_SPACE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])|(?<=[，。；：、）]) | (?=[，。；：、（])")
 # The stream of one furnace: its kind and the id of the furnace.
 _OF_FURNACE = re.compile(r"(.+)[_ ]([A-Z]\d{6,})")
+# Lengths below it have a decimal.
+_SHORT_KM = 9.95
 # A table with more rows shows the first ones until the reader asks for all of them.
 _MOST_ROWS, _FIRST_ROWS = 15, 12
 
@@ -115,7 +117,9 @@ class PageColumn:
             return self.text(value[-1])
         if not self.is_number:
             return "" if value is None else str(value)
-        return percent(value) if self.name.endswith("_share") else number(value, self.digits or 0)
+        if self.name.endswith("_share"):
+            return percent(value, share_digits(self.name))
+        return length(value) if self.name.endswith("_km") else number(value, self.digits or 0)
 
     def texts(self, value: Any) -> str:
         """Return the texts of a value by period as JSON; empty for a single value."""
@@ -148,6 +152,11 @@ def number(value: Any, digits: int = 0) -> str:
         return "–"
     shown = f"{float(value):,.{digits}f}"
     return shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown.replace("-", "−")
+
+
+def length(value: Any) -> str:
+    """Return a length in km, below 10 km with one decimal."""
+    return number(value, 1 if number(value) != "–" and 0 < float(value) < _SHORT_KM else 0)
 
 
 def _typeset(text: str) -> str:

@@ -27,7 +27,7 @@ from ccs_model.report.page.analysis_sections import frontier, plans_of, uncertai
 from ccs_model.report.page.basemap import Basemap, basemap_of
 from ccs_model.report.page.charts import drawing_library, periods
 from ccs_model.report.page.html import PageLanguage, render, section
-from ccs_model.report.page.plan_map import plan_map
+from ccs_model.report.page.plan_map import plan_map, zone_word
 from ccs_model.report.tables_in_use import problem_of_run, references_of_run
 
 REPORT = "report.html"
@@ -86,8 +86,9 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     why = {str(row.plant): (words.label(str(row.reason)), words.label(str(row.change))) for row in reasons}
     references = to_plain_values(records(references_of_run(run, inputs)))
     groups = _sections(run, words, basemap_of(basemap), problem, why, references)
+    headings = {**_HEADINGS, "zones": f"{zone_word(run)}s"}
     listed = [
-        (words(group), [(name, words(_HEADINGS.get(name, name))) for name, each in found.items() if each])
+        (words(group), [(name, words(headings.get(name, name))) for name, each in found.items() if each])
         for group, found in groups.items()
     ]
     scripts = (drawing_library(), "".join(map(_file, _SCRIPTS)))

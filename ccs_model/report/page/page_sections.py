@@ -27,7 +27,15 @@ from ccs_model.report.page.html import (
     section,
     table,
 )
-from ccs_model.report.page.plan_map import flows_of_pipe, link_name, plant_names, site_name, technology_text
+from ccs_model.report.page.plan_map import (
+    flows_of_pipe,
+    link_name,
+    plant_names,
+    province_word,
+    site_name,
+    technology_text,
+    zone_word,
+)
 from ccs_model.report.phrases import (
     capitalise,
     ended_retrofits_in_words,
@@ -39,6 +47,7 @@ from ccs_model.report.phrases import (
     oil_in_words,
     remaining_emissions_in_words,
     resources_in_words,
+    stored_over_life,
     targets_in_words,
     years_of_work,
 )
@@ -63,7 +72,9 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
         if texts[-1] != number(None)
     ]
     calibration = document["calibration"]
-    status = capitalise(words.translate_identifier(document["status"]))
+    searched = document["status"] == "within_gap" and gap_of_document(document).is_restricted
+    state = "within_gap_searched" if searched else str(document["status"])
+    status = capitalise(words.label(words.translate_identifier(state)))
     statement = calibration["statement"] if calibration else uncalibrated_text(document["context"])
     of_targets = targets_in_words(document["targets"], document["costs"].get("shortfall_mn", 0.0), run.money)
     retrofits, storage, unit = document["retrofits"], document["storage"], f"{run.money}/t"
@@ -73,7 +84,9 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
     totals = document["totals"]
     what_counts = ""
     if retrofits:
-        what_counts = f"{remaining_emissions_in_words(totals)} {less_than_captured(totals)}{_WHAT_COUNTS}"
+        period = "" if run.scenario.is_static else charts.periods(run, words)[-1]
+        remaining = remaining_emissions_in_words(totals, period)
+        what_counts = f"{remaining} {less_than_captured(totals)}{_WHAT_COUNTS}"
     notes = [
         (words("avoided"), what_counts),
         (words("avoidance_cost"), " ".join(filter(None, costs))),
@@ -118,14 +131,14 @@ def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], 
         # The budget of a representative year limits the annual cost, with annualised capital.
         budget = f"; {words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
     yield invested, f"{words.millions} {words('capex')}{budget}"
-    per_captured = f"{number(totals['capture_cost_per_t'])} {words('per_t_captured')}"
+    unit = words.unit(f"{run.money}/t")
     last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
-    per_avoided = f"{words.unit(f'{run.money}/t')} {words('per_t_avoided')}{words.add_brackets(per_captured)}{last}"
-    yield [number(totals["avoidance_cost_per_t"])], per_avoided
-    yield [number(totals.get("storage_cost_per_t"))], f"{words.unit(f'{run.money}/t')} {words('per_t_stored')}{last}"
+    per_avoided = words("per_t_avoided").format(unit, number(totals["capture_cost_per_t"]))
+    yield [number(totals["avoidance_cost_per_t"])], f"{per_avoided}{last}"
+    yield [number(totals.get("storage_cost_per_t"))], f"{words('per_t_stored').format(unit)}{last}"
     yield (
         [number(totals.get("owners_break_even_price_per_t"))],
-        f"{words.unit(f'{run.money}/t')} {words('owners_break_even')}{words.comma}{words('per_t_on_site')}",
+        f"{unit} {words('owners_break_even')}{words.comma}{words('per_t_on_site')}",
     )
 
 
@@ -158,13 +171,17 @@ def timeline(run: StoredRun, words: PageLanguage) -> Markup:
         spending = "Nothing is spent in any period."
     tonnes = f"In {when}, {number(last['captured_ktpa'])} {rate} are captured and "
     tonnes += f"{number(last['avoided_ktpa'])} kt avoided."
-    pair = render(
-        "pair",
-        parts=[
-            figure("spending", charts.spending_chart(run, words), words, title=spending, source="plan.json"),
-            figure("tonnes", charts.tonnes_chart(run, words), words, title=tonnes, source="plan.json"),
-        ],
+    drawn = (
+        ("spending", charts.spending_chart(run, words), spending),
+        ("tonnes", charts.tonnes_chart(run, words), tonnes),
     )
+    parts = [
+        paragraph(words.sentence(title))
+        if chart is None
+        else figure(name, chart, words, title=title, source="plan.json")
+        for name, chart, title in drawn
+    ]
+    pair = render("pair", parts=parts) if any(chart is not None for _, chart, _ in drawn) else Markup("").join(parts)
     return section("timeline", words("timeline"), pair, table("timeline", columns, rows, words, words("timeline")))
 
 
@@ -176,7 +193,7 @@ def zones(run: StoredRun, words: PageLanguage) -> Markup:
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     columns = columns_of(
         words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
-        "uncalibrated_abatement_share", *(["reported_abatement_share"] if has_report else []),
+        "uncalibrated_abatement_share", *(["reported_abatement_share"] if has_report else []), zone=zone_word(run),
     )  # fmt: skip
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     share = percent(highest["abatement_share"], 2)
@@ -184,22 +201,23 @@ def zones(run: StoredRun, words: PageLanguage) -> Markup:
     where = f"in {highest['zone']} is" if len(rows) == 1 else f"is highest in {highest['zone']}:"
     title = f"{when}{'abatement' if when else 'Abatement'} {where} {share} of the emissions of its plants."
     if not highest["abatement_share"]:
-        title = "No zone reduces its emissions."
+        title = f"No {zone_word(run)} reduces its emissions."
     calibration: dict[str, Any] = run.document["calibration"] or {}
     is_press = calibration.get("evidence", "").startswith("press")
     what = ": a press figure without baseline, metric or technology" if is_press else ""
     note = f"The thin mark is the reported abatement{what}; it is not known to result from capture."
     # A run of 0.1 lacks what the reported reduction would take.
     reported = [paragraph(words.sentence(each)) for each in calibration.get("reported_reduction", ())]
-    drawn = Markup("")
+    drawn = paragraph(words.sentence(title))
     if chart is not None:
         caption = note if has_report else ""
         if len(charts.drawn_zones(run)) < len(rows):
-            caption = f"{caption} Zones without abatement are in the table only.".strip()
+            caption = f"{caption} {capitalise(zone_word(run))}s without abatement are in the table only.".strip()
         drawn = figure("zones-chart", chart, words, title=title, caption=caption, source="tables/zones.csv")
-    shown = table("zones", columns, rows, words, words("zones"))
-    notes = _last_period_note(run, words, "Tonnes and shares of each zone")
-    return section("zones", words("zones"), *notes, drawn, *reported, shown)
+    heading = words(f"{zone_word(run)}s")
+    shown = table("zones", columns, rows, words, heading)
+    notes = _last_period_note(run, words, f"Tonnes and shares of each {zone_word(run)}")
+    return section("zones", heading, *notes, drawn, *reported, shown)
 
 
 # Sections for an engineer.
@@ -207,10 +225,11 @@ def zones(run: StoredRun, words: PageLanguage) -> Markup:
 
 def retrofits(run: StoredRun, words: PageLanguage) -> Markup:
     """Return the table of retrofits."""
+    names = plant_names(run, words)
     rows: list[dict[str, Any]] = [
         {
             **row,
-            "name": words.plant_name(str(row["name"]), str(row["name_zh"] or "")),
+            "name": names.get(str(row["plant"]), str(row["name"])),
             "stream": words.translate_identifier(str(row["stream"]), "stream"),
             "technology": technology_text(words, row),
             "province": words.value(str(row["province"]), "province"),
@@ -223,9 +242,10 @@ def retrofits(run: StoredRun, words: PageLanguage) -> Markup:
     if not rows:
         return section("retrofits", words("built"), paragraph(words.sentence("Nothing is built.")))
     rows.sort(key=lambda row: (-row["avoided_ktpa"], row["plant"], row["stream"]))
+    start = () if run.scenario.is_static else ("start",)
     columns = columns_of(
-        words, "name", "province", "stream", "technology", "start", "site", "captured_ktpa", "avoided_ktpa", "capex_mn",
-        "avoidance_cost_per_t",
+        words, "name", "province", "stream", "technology", *start, "site", "captured_ktpa", "avoided_ktpa", "capex_mn",
+        "avoidance_cost_per_t", province=province_word(run),
     )  # fmt: skip
     shown = table("retrofits", columns, rows, words, words("built"))
     return section("retrofits", words("built"), *_last_period_note(run, words), shown)
@@ -261,8 +281,9 @@ def plants(run: StoredRun, words: PageLanguage, why: Mapping[str, tuple[str, str
         return Markup("")
     rows.sort(key=lambda row: (-(row["baseline_ktpa"] or 0.0), str(row["id"])))
     columns = columns_of(
-        words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", PageColumn("item", words("why"))
-    )
+        words, "name", "province", "sector_name", "baseline_ktpa", "avoided_ktpa", PageColumn("item", words("why")),
+        province=province_word(run),
+    )  # fmt: skip
     shown = table("plants", columns, rows, words, words("plants"))
     printed = paragraph(words.sentence("This table is not printed; it is sheet Plants of plan.xlsx."), "printed")
     return section("plants", words("plants"), *_last_period_note(run, words), shown, printed)
@@ -288,7 +309,7 @@ def pipelines(run: StoredRun, words: PageLanguage) -> Markup:
     columns = columns_of(
         words,
         PageColumn("name", words("pipeline")),
-        PageColumn("built_year", words("year")),
+        *(() if run.scenario.is_static else (PageColumn("built_year", words("year")),)),
         "length_km",
         "diameter_mm",
         "flow_ktpa",
@@ -314,8 +335,11 @@ def storage(run: StoredRun, words: PageLanguage, problem: Problem | None) -> Mar
         }
         rows.append({"name": site_name(run, words, site), "capacity_kt": any_year["capacity_kt"], **changing})
     rows.sort(key=lambda row: (-float(row["injected_ktpa"][-1] or 0.0), row["name"]))
+    stored: str | PageColumn = "stored_kt"
+    if run.scenario.is_static:
+        stored = PageColumn("stored_kt", words.label(stored_over_life(run.scenario.storage_life_yr)), words.unit("kt"))
     columns = columns_of(
-        words, "name", "injected_ktpa", "stored_kt", "capacity_kt", "storage_cost_per_t", name="site"
+        words, "name", "injected_ktpa", stored, "capacity_kt", "storage_cost_per_t", name="site"
     )  # fmt: skip
     cost = run.document["totals"].get("storage_cost_per_t")
     band = storage_band(cost, problem) if problem is not None else ""

@@ -14,11 +14,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from ccs_model.engineering.co2_transport import unwrap_deg
+from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
-from ccs_model.report.page.html import PageLanguage, as_data, number, paragraph, render, section
+from ccs_model.report.page.html import PageLanguage, as_data, length, number, paragraph, render, section
 from ccs_model.report.phrases import capitalise, years_of_work
+from ccs_model.report.plant_names import distinct_chinese_names
 from ccs_model.report.workbook.native_charts import sector_colours
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
@@ -49,7 +51,8 @@ def plan_map(run: StoredRun, words: PageLanguage, basemap: Basemap, why: Mapping
         f"{len(run.features('pipe', 'truck'))} pipelines and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    caption = "A plant is drawn in the period shown, at its place; pipelines are straight lines between their ends."
+    caption = "Plants are drawn at their locations, in their state in the period shown; "
+    caption += "pipelines are drawn as straight lines."
     sources = "Source: map.geojson of this run."
     if basemap.own:
         if not near.outlines:
@@ -135,10 +138,26 @@ def _ends_of(line: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     return parts[0][0], parts[-1][-1]
 
 
+def zone_word(run: StoredRun) -> str:
+    """Return the key of the word for a zone: only calibrated plans are compared with the pilot zones."""
+    return "zone" if run.document["calibration"] else "region"
+
+
+def province_word(run: StoredRun) -> str:
+    """Return the key of the word for the place of a plant: a province of China, or a region elsewhere."""
+    zones = [str(zone["zone"]) for zone in run.document["zones"]]
+    return "province" if are_in_china(zones).any() else "region"
+
+
 def plant_names(run: StoredRun, words: PageLanguage) -> dict[str, str]:
     """Return the name of each plant in the language of the page."""
-    found = (each["properties"] for each in run.features("plant"))
-    return {str(each["id"]): words.plant_name(str(each["name"]), str(each["name_zh"] or "")) for each in found}
+    found = [each["properties"] for each in run.features("plant")]
+    if words.lang == "en":
+        return {str(each["id"]): str(each["name"]) for each in found}
+    chinese = distinct_chinese_names(
+        (str(each["id"]), str(each["name"]), str(each["name_zh"] or ""), str(each["sector"])) for each in found
+    )
+    return {str(each["id"]): words.plant_name(str(each["name"]), chinese[str(each["id"])]) for each in found}
 
 
 def _colours(run: StoredRun) -> dict[str, str]:
@@ -202,7 +221,7 @@ def _plants(
 ) -> Iterator[dict[str, Any]]:
     """Plants, the largest first, so that small ones stay visible."""
     features, colours = run.features("plant"), _colours(run)
-    names, streams = plant_names(run, words), streams_of(run, words)
+    names, streams, province = plant_names(run, words), streams_of(run, words), province_word(run)
     started = _first_periods(run, run.document["retrofits"])
     owners = {row["plant"]: row for row in run.document["owners"]}
     largest = max((float(each["properties"]["baseline_ktpa"] or 0.0) for each in features), default=1.0)
@@ -211,7 +230,7 @@ def _plants(
         plant, baseline = str(about["id"]), float(about["baseline_ktpa"] or 0.0)
         facts = [
             [words("sector"), words.translate_identifier(str(about["sector"]), "sector")],
-            [words("province"), words.value(str(about["province"]), "province")],
+            [words(province), words.value(str(about["province"]), "province")],
         ]
         amounts = ("captured_ktpa", "avoided_ktpa", "capex_mn") if about["is_retrofitted"] else ()
         facts += [[words.title(name), number(about[name])] for name in ("baseline_ktpa", *amounts)]
@@ -273,7 +292,10 @@ def _pipes(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[d
     for each in run.lines():
         about, (start, end) = each["properties"], _ends_of(each)
         flows = flows_of(run, about)
-        facts = [[words.title(name), number(about[name])] for name in ("length_km", "capex_mn")]
+        facts = [
+            [words.title("length_km"), length(about["length_km"])],
+            [words.title("capex_mn"), number(about["capex_mn"])],
+        ]
         yield {
             "name": link_name(run, words, about), "kind": about["kind"], "line": [*place(*start), *place(*end)],
             "flows": [round(value, 1) for value in flows],

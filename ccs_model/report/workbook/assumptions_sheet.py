@@ -10,7 +10,7 @@ import pandas as pd
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.merged_tables import SHIPPED
-from ccs_model.plan.citations import QUALITY_NOTE, TONNES, quality_rows
+from ccs_model.plan.citations import QUALITY_NOTE, QUALITY_NOTE_OF_YEAR, TONNES, quality_rows
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
@@ -201,7 +201,7 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     sheet.table("sources", rows, main=True)
     if len(plan.retrofits):
         sheet.section("What the plan rests on")
-        sheet.paragraph(QUALITY_NOTE)
+        sheet.paragraph(QUALITY_NOTE_OF_YEAR if plan.problem.is_static else QUALITY_NOTE)
         quality = []
         for row in quality_rows(plan.problem, plan.retrofits):
             name = "captured_ktpa" if row["amount"] == TONNES else "capex_mn"

@@ -19,6 +19,7 @@ import ccs_model
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
+from ccs_model.report.plant_names import distinct_chinese_names
 from ccs_model.report.workbook.columns import Cell, Column, Styles
 from ccs_model.report.workbook.formulas import Row, TableRange
 from ccs_model.report.workbook.solver_fingerprints import Fingerprints
@@ -173,12 +174,14 @@ class Book:
 
     @cached_property
     def chinese_names(self) -> Mapping[str, str]:
-        """Chinese names of plants by their names, for a Chinese workbook; without names that several plants have."""
+        """Chinese names of plants, all different, by their names, for a Chinese workbook."""
         plants = self.plan.problem.plants
         if self.language.lang != "zh" or "name_zh" not in plants:
             return {}
+        columns = (plants[name].fillna("").astype(str) for name in ("plant", "name", "name_zh", "sector"))
+        chinese = distinct_chinese_names(zip(*columns, strict=True))
         known = plants[plants["name_zh"].fillna("") != ""].drop_duplicates("name", keep=False)
-        return dict(zip(known["name"].astype(str), known["name_zh"].astype(str), strict=True))
+        return {str(name): chinese[str(plant)] for plant, name in zip(known["plant"], known["name"], strict=True)}
 
     def define(self, name: str, address: str) -> None:
         """Give cells a name that formulas of every sheet use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import pandas as pd
 
 from ccs_model.errors import CcsModelError
 from ccs_model.report.text_tables import width_of
-from ccs_model.units import label_of, unit_of, unit_text
+from ccs_model.units import label_of, share_digits, unit_of, unit_text
 
 
 @dataclass(frozen=True)
@@ -288,6 +289,8 @@ def number_format(name: str, value: float) -> str:
     """The number format of a quantity, from its unit; without one, from whether it is a year or a whole number."""
     if name.endswith("payback_yr"):
         return "0.0"
+    if name.endswith("_share"):
+        return f"0.{'0' * share_digits(name)}%"
     unit = unit_of(name)
     if unit is not None:
         return unit.number_format
@@ -392,6 +395,15 @@ def lines_of_words(text: str, room: int) -> int:
             lines, used = lines + 1, 0
         more = (width - 1) // room if width > room else 0
         lines, used = lines + more, used + (1 if used else 0) + width - more * room
+    return lines
+
+
+def lines_of_name(name: str, room: float) -> int:
+    """Number of lines of a name without spaces in `room` columns, broken behind its hyphens; 1 of other texts."""
+    lines, used = 1, 0.0
+    for part in () if " " in name else re.findall("[^-]*-|[^-]+", name):
+        width = printed_width(part)
+        lines, used = (lines + 1, width) if used and used + width > room else (lines, used + width)
     return lines
 
 

@@ -10,7 +10,7 @@ from ccs_model.plan.plan_json import pipe_links, records
 from ccs_model.problem import Problem
 from ccs_model.problem.storage_sites import sites_of, wells_for
 from ccs_model.report import sentences as words
-from ccs_model.report.phrases import oil_in_words, percent, resources_in_words
+from ccs_model.report.phrases import oil_in_words, percent, resources_in_words, stored_over_life
 from ccs_model.report.pipe_tables import (
     flows_by_year,
     flows_of_links,
@@ -161,7 +161,8 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     sheet.note(_TO_CHANGE)
     sheet.write_fixed_notice()
     without = ("committed_kt",) if problem.is_static else ()
-    columns = table_columns("storage.used", without, capacity | injected)
+    over_life = {"stored_kt": stored_over_life(problem.scenario.storage_life_yr)} if problem.is_static else {}
+    columns = table_columns("storage.used", without, capacity | injected | over_life)
     sheet.table(columns, records(used), main=True, totals=_SITE_TOTALS, empty=empty)
     _sites_by_period(sheet, plan, used, empty)
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):

@@ -22,6 +22,7 @@ from ccs_model.report.workbook.columns import (
     checked_text,
     fixed_classes,
     fixed_text_classes,
+    lines_of_name,
     lines_of_words,
     printed_width,
     quote_format,
@@ -244,7 +245,10 @@ def _height(text: str, room: int, style: str = "") -> float:
 
 
 def _lines(text: str, room: int, size: float = 1.0) -> int:
-    return sum(max(math.ceil(size * (_LEFT_OVER * printed_width(line)) / room), 1) for line in text.split("\n"))
+    return sum(
+        max(math.ceil(size * (_LEFT_OVER * printed_width(line)) / room), lines_of_name(line, room / size))
+        for line in text.split("\n")
+    )
 
 
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}

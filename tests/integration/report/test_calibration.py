@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ccs_model.plan.calibrated_results import ensemble_table, reported_reduction
 from ccs_model.plan.headline import NOT_CALIBRATED
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
+from ccs_model.report.language import Language
 
 VALUES = {
     "name": "Large works of Shanxi",
@@ -55,6 +57,16 @@ def test_plan_without_calibration_is_reported_as_not_calibrated(plan: Plan, tmp_
     assert NOT_CALIBRATED in text_of(plan, tmp_path)
     assert plan.to_dict()["calibration"] is None
     assert plan.to_dict()["zones"][0]["reported_abatement_share"] is None
+
+
+def test_calibration_statement_names_ceiling_fits_and_period_in_sentences(calibrated: Plan) -> None:
+    text = statement(calibrated)
+    assert re.search(r"The deployment ceiling is (not )?applied[:;] .+ \(80 % band [0-9.]+–[0-9.]+ %; ", text)
+    assert "Each zone's report agrees with a fit that leaves it out: Hebei, Shanxi. " in text
+    assert f" Abatement in {calibrated.problem.years[-1]}–" in text and "without it" not in text
+    assert not re.search("[a-z]{4}", Language("zh").sentence(text).replace("pilot-reported", "").replace(
+        "pilot-installed", ""
+    ))  # fmt: skip
 
 
 def test_summary_includes_the_calibration_statement(calibrated: Plan) -> None:

@@ -22,11 +22,11 @@ from ccs_model.plan.merit_order import reasons_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
-from ccs_model.report.page import charts
+from ccs_model.report.page import account_sections, charts, page_sections
 from ccs_model.report.page.basemap import HEIGHT, WIDTH, Projection, basemap_of
-from ccs_model.report.page.html import PageLanguage
+from ccs_model.report.page.html import PageColumn, PageLanguage
 from ccs_model.report.page.page import page_text, write_page
-from ccs_model.report.page.plan_map import plan_map
+from ccs_model.report.page.plan_map import plan_map, plant_names
 from ccs_model.runs.run_reader import read_run, run_of
 
 from .page_runs import HOSTILE, frontier_of, futures_of
@@ -114,6 +114,8 @@ def test_page_contains_every_section_and_the_figures_of_the_plan(page: Page, pla
         "answer", "map", "timeline", "zones", "built", "plants", "pipelines", "storage", "macc", "stakeholders",
         "owner_returns", "evidence", "sources",
     )  # fmt: skip
+    # Only calibrated plans have zones.
+    expected = tuple("regions" if key == "zones" else key for key in expected)
     assert headings == [labels().keyed[key][0] for key in expected]
     # The table of contents links to each section.
     links = [str(about["href"]) for tag, about in page.elements if tag == "a" and str(about["href"]).startswith("#")]
@@ -205,7 +207,9 @@ def test_figures_and_rows_by_period_match_the_plan(page: Page, plan: Plan) -> No
     assert len(by_period) >= 4
     last = f"{plan.problem.years[-1]}–"
     labels_of = [text for text in page.texts["span"] if "/t avoided" in text or "/t stored" in text]
-    assert labels_of and all(f", {last}" in text for text in labels_of)
+    capture = f"{plan.totals['capture_cost_per_t']:,.0f}"
+    assert any(f"transport and storage; capture alone {capture} per t captured, {last}" in text for text in labels_of)
+    assert len(labels_of) == 2 and all(f", {last}" in text for text in labels_of)
     second_period_rows = [about for tag, about in page.elements if tag == "tr" and about.get("data-from") == "1"]
     # Rows of retrofits that start in the second period, and of their pipelines.
     assert len(second_period_rows) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())
@@ -216,7 +220,67 @@ def test_zones_section_states_the_period_of_its_figures(page: Page, plan: Plan) 
     # One zone is not the highest of several.
     (title,) = (text for text in page.texts["h3"] if "abatement in Shanxi is" in text)
     assert title.startswith(f"In {last}")
-    assert any(text.startswith(f"Tonnes and shares of each zone are those of {last}") for text in page.texts["p"])
+    assert any(text.startswith(f"Tonnes and shares of each region are those of {last}") for text in page.texts["p"])
+
+
+def test_what_remains_of_the_baseline_names_its_period(page: Page, plan: Plan) -> None:
+    assert any(
+        text.startswith(f"In {plan.problem.years[-1]}–") and " a year remain" in text for text in page.texts["dd"]
+    )
+
+
+def test_shares_of_abatement_have_two_digits(run: StoredRun) -> None:
+    zones = [
+        {**zone, "abatement_share": 0.000244, "on_site_abatement_share": 0.000331} for zone in run.document["zones"]
+    ]
+    text = str(
+        page_sections.zones(replace(run, document={**run.document, "zones": zones}), PageLanguage("en", run.money))
+    )
+    for share in ("0.02", "0.03"):
+        assert f"<td class=n>{share}\u00a0%</td>" in text
+
+
+def test_plants_of_one_chinese_name_are_told_apart(run: StoredRun) -> None:
+    words = PageLanguage("zh", run.money)
+    marked = json.loads(json.dumps(run.map))
+    plants = [each["properties"] for each in marked["features"] if each["properties"]["kind"] == "plant"]
+    named = (("ammonia", "chemicals", "合成氨"), ("methanol", "chemicals", "甲醇"), ("", "steel", "钢铁"))
+    for about, (product, sector, _) in zip(plants, named, strict=False):
+        about |= {"name": f"Works ({product})" if product else "Works", "name_zh": "一厂", "sector": sector}
+    names = plant_names(replace(run, map=marked), words)
+    assert [names[about["id"]] for about in plants[:3]] == [f"一厂（{kind}）" for _, _, kind in named]
+    assert len(set(names.values())) == len(names)
+
+
+def test_short_pipelines_have_a_decimal() -> None:
+    texts = [PageColumn("length_km", "Length").text(value) for value in (0.23, 9.94, 9.96, 0.0, 1234.5, None)]
+    assert texts == ["0.2", "9.9", "10", "0", "1,234", "–"]
+
+
+def test_a_country_has_regions_and_no_ratio_without_benefits(run: StoredRun) -> None:
+    words = PageLanguage("en", run.money)
+    abroad = [{**zone, "zone": "Germany"} for zone in run.document["zones"]]
+    document = {**run.document, "zones": abroad}
+    text = str(page_sections.plants(replace(run, document=document), words, {}))
+    assert ">Region</th>" in text and ">Province</th>" not in text
+    assert ">Province</th>" in str(page_sections.plants(run, words, {}))
+    row = {
+        "stakeholder": "public purse",
+        "benefits_mn": 0.0,
+        "costs_mn": 5.0,
+        "npv_mn": -5.0,
+        "benefit_cost_ratio": 0.0,
+    }
+    shown = str(account_sections.stakeholders(replace(run, document={**document, "stakeholders": [row]}), words))
+    assert "<td class=n>–</td>" in shown and "<td class=n>0.00</td>" not in shown
+
+
+def test_a_status_within_the_links_searched_says_so(run: StoredRun) -> None:
+    links = {"n_searched_links": 1, "n_candidate_links": 36}
+    document = {**run.document, "status": "within_gap", "context": {**run.document["context"], **links}}
+    text = str(page_sections.answer(replace(run, document=document), PageLanguage("en", run.money)))
+    assert "Within the requested gap for the links searched. Optimality gap" in text
+    assert "within the 1 link searched." in text
 
 
 def test_a_number_and_its_percent_sign_stay_on_one_line(page: Page) -> None:
@@ -384,7 +448,11 @@ def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan
     empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
     assert "Nothing is built." in empty.texts["p"]
     assert "Nothing is built because the budget is 0." in empty.texts["p"]
-    assert "stakeholders-chart" not in empty.charts
+    assert not {"stakeholders-chart", "spending", "tonnes", "zones-chart"} & set(empty.charts)
+    assert {"Nothing is spent in any period.", "No region reduces its emissions."} <= set(empty.texts["p"])
+    assert "Year" not in static.texts["th"] and "Year" in shared.texts["th"]
+    assert any(text == "Stored over the site's life of 30 years" for text in static.texts["th"])
+    assert any(text.startswith("Tonnes in the year and capital") for text in static.texts["p"])
     # Without investment there is no payback period.
     owners = page_text(run_of(empty_plan)).split('data-table="owners"')[1].split("<tfoot>")[1].split("</tfoot>")[0]
     assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "0", "–", "–", "–"]

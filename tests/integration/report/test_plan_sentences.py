@@ -120,7 +120,7 @@ def test_first_sufficient_reason_explains_an_empty_plan(required_plan: Plan) -> 
 def test_texts_report_a_search_limit_an_unknown_marginal_value_and_no_budget(required_plan: Plan) -> None:
     assert words.status(required_plan).startswith("Status: optimal.")
     limited = words.status(replace(required_plan, status="limit"))
-    assert limited.startswith("Status: limit. A limit ended the search before the requested gap (0.00 %) was reached.")
+    assert limited.startswith("Status: stopped by a limit before the requested gap (0.00 %) was reached.")
     unknown = replace(required_plan, marginal_budget=None)
     assert words.marginal_budget(unknown).startswith("The marginal value of the budget is unknown")
     unlimited = replace(unknown, totals={**required_plan.totals, "budget_mn": None})

@@ -222,6 +222,7 @@ def test_static_workbook_has_no_words_on_periods_or_the_horizon(static_plan: Pla
     for name in ("Summary", "Transport", "Storage", "Economics", "CashFlow"):
         wrong = [text for text in texts(book[name]) if re.search("horizon|last period|By period|decision year", text)]
         assert not wrong, name
+    assert "Stored over the site's life of 30 years" in set(texts(book["Storage"]))
     # Without accounts only the cost with its sign turned is left of the owners' figures.
     labels = [str(row[0].value) for row in book["Summary"].iter_rows() if row[0].value]
     assert "NPV" in labels and not {"NPV without salvage value", "Owners' carbon revenue"} & set(labels)

@@ -6,8 +6,12 @@ import pytest
 
 from ccs_model.report.language import Language, chinese_text
 from ccs_model.report.phrases import (
+    Gap,
+    all_plants,
+    capitalise,
     estimates_in_words,
     futures_text,
+    gap_text,
     less_than_captured,
     load_in_words,
     oil_in_words,
@@ -138,7 +142,7 @@ def test_net_cost_to_the_public_purse_lists_its_items() -> None:
         "grants 1,010, carbon revenue of the owners 0, payments per tonne 0, less tax paid, net of relief, 134 million."
     )
     translated = Language("zh").sentence(text)
-    assert translated.startswith("按 5 % 折现，政府财政净支出为 876 百万元（2024年价），每吨净减排 17,380 元")
+    assert translated.startswith("按 5 % 折现，政府财政净支出为 876 百万元（2024年价），折合每吨净减排 17,380 元")
     assert translated.endswith("扣除税款（已减税收减免）134 百万元。")
     relieved = society({**totals, "public_tax_mn": -134.0}, "CNY", 2024, terms)[-1]
     assert relieved.endswith("payments per tonne 0, tax relief less tax paid 134 million.")
@@ -146,7 +150,7 @@ def test_net_cost_to_the_public_purse_lists_its_items() -> None:
     assert "public purse, discounted at 5 %, is 0 million CNY 2024, 0 CNY 2024 per t avoided" in little
     taxed = society({**totals, "public_grants_mn": 0.0, "public_purse_account_mn": 134.0}, "CNY", 2024, terms)[-1]
     assert taxed.endswith("is -134 million CNY 2024, 17,380 CNY 2024 per t avoided: tax relief less tax paid.")
-    assert Language("zh").sentence(taxed).endswith("元（2024年价）：税收减免扣除税款。")
+    assert Language("zh").sentence(taxed).endswith("元（2024年价），即税收减免额减去已缴税款。")
     nothing = society({**totals, "public_cost_per_t": None}, "CNY", 2024, terms)[-1]
     assert "876 million CNY 2024: grants" in nothing and Language("zh").sentence(nothing) != nothing
 
@@ -181,6 +185,19 @@ def test_estimates_name_class_accuracy_and_share():
 def test_remaining_emissions_of_the_baseline_are_stated():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
     assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
+    text = remaining_emissions_in_words(totals, "2040–44")
+    assert text == "In 2040–44, 8.75 Mt of the baseline of 10.00 Mt a year remain."
+    assert Language("zh").sentence(text) == "2040–44 年，基准排放量每年 10.00 百万吨，其中仍排放 8.75 百万吨。"
+
+
+def test_one_link_searched_is_singular_and_two_plants_are_both():
+    text = f"{capitalise(gap_text(Gap(0.0002, 0.9, 1.0, 2.0, 1, 167)))}."
+    assert text == "Optimality gap 90.00 % (over all 167 candidate links); 0.02 % within the 1 link searched."
+    assert "搜索的 1 条管段内" in Language("zh").sentence(text)
+    assert "within the 2 links searched" in gap_text(Gap(0.0002, 0.9, 1.0, 2.0, 2, 167))
+    assert [all_plants(n) for n in (1, 2, 3)] == [
+        "the operating plant", "both operating plants", "all 3 operating plants",
+    ]  # fmt: skip
 
 
 def test_avoided_is_called_less_than_captured_only_where_it_is():

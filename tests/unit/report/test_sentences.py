@@ -11,6 +11,7 @@ import pytest
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences
 from ccs_model.report.language import Language
+from ccs_model.report.workbook.columns import lines_of_name, number_format
 from ccs_model.scenario.sections import Fund
 
 
@@ -37,6 +38,23 @@ def test_the_bound_over_all_links_has_a_chinese_text(small_plan: Plan, objective
     )
     text = f"{sentences.bound_text(plan, requested)}."
     assert not re.search("[a-z]{3}", Language("zh").sentence(text)), text
+
+
+def test_the_answer_states_a_small_abatement_share(small_plan: Plan) -> None:
+    plan = replace(small_plan, totals={**small_plan.totals, "abatement_share": 0.000244})
+    assert ", 0.02 % of the emissions of all these plants." in sentences.answer(plan)
+    assert number_format("on_site_abatement_share", 0.0) == "0.00%" and number_format("share_share", 0.0) == "0.0%"
+
+
+def test_a_status_names_the_limit_or_the_links_searched(small_plan: Plan) -> None:
+    limited = sentences.status(replace(small_plan, status="limit"))
+    assert limited.startswith("Status: stopped by a limit before the requested gap (")
+    assert Language("zh").sentence(limited).startswith("求解状态：未达到设定的最优性间隙")
+
+
+def test_a_name_breaks_behind_its_hyphens() -> None:
+    name = "shanxi-with-low-storage-capacity-2026-2044-dccbe2d1"
+    assert (lines_of_name(name, 24), lines_of_name("two words-of it", 4)) == (3, 1)
 
 
 def test_the_keys_of_every_fund_have_a_chinese_meaning() -> None:
