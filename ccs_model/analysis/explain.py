@@ -201,6 +201,9 @@ class _Findings:
         if self._plant in self._problem.committed_plants:
             yield Change("exclude", "No plan is without it: plants.committed names a retrofit of it.", {})
             return
+        if self._plant in self._problem.scenario.plants.require:
+            yield Change("exclude", "No plan is without it: plants.require names it.", {})
+            return
         if self._is_retrofitted:
             kind, exchange = "exclude", self._exchanges.without_plant(self._plant)
             message = "No plan without it that keeps the other retrofits was found in time."

@@ -367,7 +367,7 @@ def _points_of(
         }  # fmt: skip
         if rows:
             one |= _added_abatement(rows[-1], one)
-            effect = _effect(rows[-1], one, problem.objective, problem.money)
+            effect = _effect(rows[-1], one, problem)
             one["text"] = _step_text(effect, moved)
         else:
             one["text"] = _FIRST[problem.is_integer and one["budget_mn"] > 0]
@@ -416,9 +416,10 @@ _EFFECTS = {
 }
 
 
-def _effect(before: Row, now: Row, objective: str, money: str) -> str:
+def _effect(before: Row, now: Row, problem: Problem) -> str:
     """What the step from the budget below does; no statement where that is within the gap of the plan before."""
-    verb, sign = _EFFECTS.get(objective, ("", 1.0))
+    verb, sign = _EFFECTS.get(problem.objective, ("", 1.0))
+    money, over = problem.money, "a year" if problem.is_static else "over the horizon"
     name = "objective" if verb else "abatement_kt"
     # The plan of the larger budget is there; only that of the smaller one may be better than the one found.
     gained, unsure = sign * (now[name] - before[name]), _uncertain_amount(before, name)
@@ -427,7 +428,7 @@ def _effect(before: Row, now: Row, objective: str, money: str) -> str:
         return f"{more} {verb} {gained:,.0f} million"
     if gained > max(0.5, unsure):
         per_t = f"{now['capital_per_t']:,.0f} {money} of budget per tonne"
-        return f"{more} add {gained:,.0f} kt over the horizon, {per_t}"
+        return f"{more} add {gained:,.0f} kt {over}, {per_t}"
     if np.isinf(unsure):
         return f"The effect of {more} is not known, because the plan at the budget below has no known gap"
     if unsure > 0.5:

@@ -420,8 +420,10 @@ def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: Mapping[str, float]) -> pd.DataFrame:
     """One row a plant that any future chooses or the plan retrofits, most often chosen first.
 
-    Shares are of all futures; a future without a feasible plan chooses no plant.
+    Shares are of all futures; a future without a feasible plan chooses no plant. A plant that the scenario requires or
+    commits is in every plan, so that it is no finding and not no-regret.
     """
+    fixed = {*problem.scenario.plants.require, *problem.committed_plants}
     replanned = [row["plants"] for row in rows]
     about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
     found = []
@@ -435,7 +437,9 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
                 "chosen_share": chosen,
                 "built_share": float(shares.mean()) if len(shares) else float("nan"),
                 "is_planned": planned.get(plant, 0.0) >= CHOSEN_SHARE,
-                "is_no_regret": chosen >= NO_REGRET_SHARE and planned.get(plant, 0.0) >= CHOSEN_SHARE,
+                "is_no_regret": (
+                    plant not in fixed and chosen >= NO_REGRET_SHARE and planned.get(plant, 0.0) >= CHOSEN_SHARE
+                ),
             }
         )
     columns = ["plant", *about.columns, "chosen_share", "built_share", "is_planned", "is_no_regret"]

@@ -229,7 +229,7 @@ def _comparison_text(found: Comparison) -> str:
         text = "Some runs plan one year and others several, so amounts in million have no differences."
         lines.append(wrap(text, columns()))
     lines += _rates(runs, letters)
-    totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
+    totals = found.totals[found.totals["quantity"].isin(_TOTALS) & found.totals[list(found.names)].notna().any(axis=1)]
     years = found.years[found.years["quantity"].isin(_BY_PERIOD) & found.years[list(found.names)].notna().all(axis=1)]
     years = pd.concat([years[years["quantity"] == each] for each in _BY_PERIOD])
     years["label"] = years["quantity"].map(_label) + " " + years["year"].astype(str)
@@ -276,7 +276,7 @@ def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[st
 
 def _are_static(found: Comparison) -> bool:
     """Whether every run is of a representative year, which has no social account."""
-    return bool(found.runs["social_discount_rate"].isna().all()) and found.years["year"].nunique() <= 1
+    return bool(found.runs["unit"].str.endswith("a year").all())
 
 
 def _has_totals_without_difference(found: Comparison) -> bool:

@@ -145,12 +145,13 @@ def _monte_carlo_text(document: Mapping[str, Any], folder: Path) -> str:
         lines.append("  Correlated inputs share their effect.")
     often = [row for row in document["plants"] if (row["chosen_share"] or 0.0) >= document["no_regret"]["share_min"]]
     groups = (
-        ("No-regret plants, in the plan and in at least 90% of the futures by the LP relaxation", True),
-        ("Not in the plan, but selected as often by the relaxation, which pays for fractions of pipes", False),
+        ("Required or committed by the scenario", (True, False)),
+        ("No-regret plants, in the plan and in at least 90% of the futures by the LP relaxation", (True, True)),
+        ("Not in the plan, but selected as often by the relaxation, which pays for fractions of pipes", (False, False)),
     )
-    for what, is_planned in groups:
-        names = [row["name"] for row in often if row["is_planned"] == is_planned]
-        if names or is_planned:
+    for what, group in groups:
+        names = [row["name"] for row in often if (row["is_planned"], row["is_no_regret"]) == group]
+        if names or group == (True, True):
             lines += ["", textwrap.fill(f"{what} ({len(names)}): {', '.join(names) or 'none'}", columns())]
     return "\n".join([*lines, f"Folder: {folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"])
 

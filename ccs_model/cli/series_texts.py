@@ -31,7 +31,8 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     """Return the table of frontier.json."""
     worth = _WORTH.get(document["objective_name"], "")
     money = f"{document['currency']} {document['price_year']}"
-    subject = f"{'Plans' if worth else 'Abatement'} by budget over the horizon; {document['network']}"
+    over = "in a year" if str(document.get("unit", "")).endswith("a year") else "over the horizon"
+    subject = f"{'Plans' if worth else 'Abatement'} by budget {over}; {document['network']}"
     lines = [wrap(subject, columns()), f"Money in million {money}, real", ""]
     # A narrow terminal shows no merit order, then no gap within the links searched; at last lines are shortened.
     optional: tuple[str, ...] = ("searched", "merit") if document["n_corridors"] is not None else ("merit",)
@@ -101,7 +102,7 @@ def _step(row: Mapping[str, Any], money: str, *, is_short: bool) -> str:
     elif row.get("added_mn"):
         effect = effect.removeprefix(f"{row['added_mn']:,.0f} million {money} more ").removeprefix("bring ")
         currency = money.partition(" ")[0]
-        effect = effect.replace(" over the horizon", "")
+        effect = effect.replace(" over the horizon", "").replace(" kt a year", " kt")
         effect = effect.replace(f" {money} of budget per tonne", f" {currency} of budget/t")
     if is_short:
         effect = re.sub("^(raise|lower) .+ by ", lambda found: "+" if found[1] == "raise" else "−", effect)

@@ -34,6 +34,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     with PauseGC(), fixed_values_as_bounds(model):
         matrix = _compile_matrix(model)
     validate_finite(matrix)
+    _validate_bounds(matrix)
     return matrix
 
 
@@ -52,6 +53,10 @@ def _compile_matrix(model: pyo.ConcreteModel) -> Matrix:
         form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     except (InvalidConstraintError, InvalidExpressionError, InfeasibleConstraintException) as error:
         raise InputError([Issue("the model", str(error))]) from error
+    except ValueError as error:
+        # Components that are not part of a linear program, such as SOSConstraint and LogicalConstraint.
+        what = f"has components other than variables, linear constraints and an objective: {error}"
+        raise InputError([Issue("the model", what)]) from error
     finally:
         for objective in inactive:
             objective.deactivate()
@@ -74,6 +79,18 @@ def _compile_matrix(model: pyo.ConcreteModel) -> Matrix:
         maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
         row_constraints=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
         columns=tuple(Column(named(v.parent_component()), v.index()) for v in form.columns),
+    )
+
+
+def _validate_bounds(matrix: Matrix) -> None:
+    """Raise InputError for variables that no value satisfies."""
+    crossed = np.flatnonzero(matrix.lower > matrix.upper)
+    raise_issues(
+        Issue(
+            f"the model: {matrix.columns[k].name}",
+            f"the lower bound {matrix.lower[k]:g} exceeds the upper bound {matrix.upper[k]:g}",
+        )
+        for k in crossed
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -188,8 +189,14 @@ def _issues(
                 continue
             same = [name_without_vintage(each) for each in names if each.startswith(f"{plant}/") or not plant]
             hint = nearest_hint(name, same, "ids are those of the column route in retrofits.csv")
+            technology = name_without_vintage(name.partition("@")[0]).split("/")[-2:][0]
+            known = {*scenario.capture.technologies, *(part for each in same for part in each.split("/"))}
             if "@" in name and not sites:
                 hint = "an id with @ is that of an own pipeline, and this scenario has shared ones"
+            elif same and sites and "@" not in name:
+                hint = "ids of own pipelines end in @SITE, and this scenario has no shared ones"
+            elif same and plant and technology not in known and not get_close_matches(technology, known):
+                hint = f"'{technology}' is not among capture.technologies"
             yield Issue(place, f"no retrofit option '{name}'", hint)
             continue
         if year not in starts:

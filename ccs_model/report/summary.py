@@ -345,7 +345,7 @@ class _Summary:
             what = "Requiring" if row["decision"] == "require" else "Excluding"
             price = self._million_text(row["cost_added_mn"])
             if row["abatement_lost_kt"] is not None:
-                price = f"{row['abatement_lost_kt']:,.0f} kt CO2 over the horizon"
+                price = f"{row['abatement_lost_kt']:,.0f} kt CO2 {'a year' if self.is_static else 'over the horizon'}"
             lines.append(
                 self._wrap_sentence(f"{what} {row['name'] or row['plant']} costs {price} in the LP relaxation.")
             )

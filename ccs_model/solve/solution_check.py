@@ -218,9 +218,11 @@ def _infeasible_error(problem: Problem, matrix: Matrix, options: SolverOptions) 
         by_rows = search.smallest_pair(groups, now() + repair_effort)
     every = list(dict.fromkeys(name for group in groups for name in group))
     nearest = search.nearest_point(every, now() + _NEAREST_EFFORT)
+    texts = (_text(problem, each) for each in by_rows)
+    # A commitment may be found among the rows and among the keys of the scenario.
+    unlike = (text for text in texts if f"plants.committed: {text.removesuffix(' (plants.committed)')}" not in changes)
     return InfeasibleError(
-        [*(_text(problem, each) for each in by_rows), *changes],
-        tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),
+        [*unlike, *changes], tables=None if nearest is None else _nearest_tables(problem, matrix, nearest)
     )
 
 

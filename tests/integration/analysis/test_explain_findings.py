@@ -77,10 +77,10 @@ class KnownExchanges:
         return (("P/vent/half", 2031),)
 
 
-def with_budgets(*keys: str) -> SimpleNamespace:
+def with_budgets(*keys: str, require: tuple[str, ...] = ()) -> SimpleNamespace:
     """A scenario with budgets in addition to the total budget."""
     given = {key: {2029: 5.0} if key in keys else {} for key in ("cumulative_mn", "by_province_mn")}
-    return SimpleNamespace(budget=SimpleNamespace(**given))
+    return SimpleNamespace(budget=SimpleNamespace(**given), plants=SimpleNamespace(require=require))
 
 
 def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem: Any) -> dict[str, Change]:
@@ -263,6 +263,9 @@ def test_a_committed_plant_has_no_exchange() -> None:
     exchanges = KnownExchanges(lambda share: VALUE, lambda at: VALUE - 1)
     found = findings_of(exchanges, is_retrofitted=True, committed_plants=frozenset({"P"}))
     assert found["exclude"].message == "No plan is without it: plants.committed names a retrofit of it."
+    assert "capex" not in found
+    found = findings_of(exchanges, is_retrofitted=True, scenario=with_budgets(require=("P",)))
+    assert found["exclude"].message == "No plan is without it: plants.require names it."
     assert "capex" not in found
 
 

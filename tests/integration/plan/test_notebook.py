@@ -194,6 +194,15 @@ def test_invalid_arguments_are_input_errors(
             next(model.component_data_objects(pyo.Objective, active=True)).expr += square
         with pytest.raises(InputError, match=text):
             ccs.solve(problem, model)
+    model = ccs.build_model(problem)
+    model.one_of = pyo.SOSConstraint(var=model.build, sos=1)
+    with pytest.raises(InputError, match=r"^the model: has components other than .* linear constraints"):
+        ccs.solve(problem, model)
+    model = ccs.build_model(problem)
+    key = next(iter(model.build))
+    model.build[key].setlb(2)
+    with pytest.raises(InputError, match=r"^the model: build\[.*\]: the lower bound 2 exceeds the upper bound 1"):
+        ccs.solve(problem, model)
     with pytest.raises(InputError, match=r"^3: is no key"):
         problem.scenario.with_changes({3: 3})  # type: ignore[dict-item]
     for write in (small_plan.to_excel, small_plan.to_folder):

@@ -194,6 +194,22 @@ def test_commitment_to_an_own_pipe_option_is_an_error_on_a_shared_network(starts
     assert misspelt.hint == "did you mean 'B/all/given/full@S'?"
 
 
+@pytest.mark.parametrize(
+    ("changes", "name", "hint"),
+    [
+        # The retrofits of a run with further technologies, and those of a run with shared pipelines.
+        (SHARED, "B/all/compression/full", "'compression' is not among capture.technologies"),
+        (OWN_PIPES, "B/all/given/full", "ids of own pipelines end in @SITE, and this scenario has no shared ones"),
+        (SHARED, "B/all/gven/full", "did you mean 'B/all/given/full'?"),
+    ],
+)
+def test_commitments_of_a_run_with_other_options_name_the_scenario_key(
+    starts: FindStarts, changes: Changes, name: str, hint: str
+) -> None:
+    issue = issue_of(starts, changes, {"capture.technologies": ["amine"], "plants.committed": {name: 2026}})
+    assert issue.hint == hint
+
+
 def test_commitment_of_a_unit_that_never_operates_is_reported(starts: FindStarts, running: RunningShares) -> None:
     last: Changes = {"plants.committed": {"B/all/given/full": 2031}}
     issue = issue_of(starts, SHARED, last, plant={"closing_year": 2031.0})
