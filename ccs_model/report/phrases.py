@@ -183,7 +183,7 @@ def all_plants(n: int) -> str:
 
 
 def stored_over_life(life_yr: float) -> str:
-    """Heading of the stored amount of a site in a static plan: its representative year stands for every year of its life."""
+    """Heading of the stored amount of a site in a static plan, whose year stands for every year of its life."""
     return f"Stored over the site's life of {life_yr:g} years"
 
 
