@@ -115,7 +115,7 @@ def label_of(name: str) -> str:
     unit = unit_of(name)
     words = name.removesuffix(unit.suffix) if unit and unit.suffix != "_rate" else name
     spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
-    text = " ".join(spelt)
+    text = " ".join(spelt).replace("break even", "break-even")
     return text[:1].upper() + text[1:]
 
 

@@ -202,11 +202,11 @@ def _unit(run: StoredRun, name: str) -> str:
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Plants whose retrofits differ from the first run's."""
-    before = retrofits_by_plant(runs[0].document["retrofits"])
+    before = retrofits_by_plant(runs[0].document["retrofits"], is_static=runs[0].scenario.is_static)
     nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
     rows = []
     for n, run in enumerate(runs[1:], start=1):
-        after = retrofits_by_plant(run.document["retrofits"])
+        after = retrofits_by_plant(run.document["retrofits"], is_static=run.scenario.is_static)
         for plant, change in moves_between(before, after):
             was, now = before.get(plant, nothing), after.get(plant, nothing)
             place = (n, MOVES.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
@@ -228,8 +228,11 @@ def moves_between(
             yield plant, CHANGES
 
 
-def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the amounts of each retrofitted plant, and its retrofits as text, from the rows of a plan's retrofits."""
+def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]], *, is_static: bool) -> dict[str, dict[str, Any]]:
+    """Return the amounts of each retrofitted plant, and its retrofits as text, from the rows of a plan's retrofits.
+
+    The text gives the start of a retrofit, which a representative year does not have.
+    """
     plants: dict[str, dict[str, Any]] = {}
     for row in sorted(retrofits, key=lambda row: (row["plant"], row["stream"], row["year"], row["technology"])):
         plant = plants.setdefault(
@@ -241,7 +244,8 @@ def retrofits_by_plant(retrofits: Iterable[Mapping[str, Any]]) -> dict[str, dict
         plant["capex_mn"] += float(row["capex_mn"])
         part = "" if row["share"] == 1 else f" {row['share']:.1%}"
         size = "" if row["size"] in ("full", "") else f" {row['size']}"
-        plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part} {row['year']} → {row['site']}")
+        start = "" if is_static else f" {row['year']}"
+        plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part}{start} → {row['site']}")
     return {name: {**plant, "retrofits": "; ".join(plant["retrofits"])} for name, plant in plants.items()}
 
 

@@ -343,7 +343,7 @@ def _points_of(
         point = point_of(problem, matrix, budget_point.x)
         sharing = CostSharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
-        fitted = retrofits_by_plant(retrofits.to_dict("records"))
+        fitted = retrofits_by_plant(retrofits.to_dict("records"), is_static=problem.is_static)
         moved = _moved_plants(budget_point.budget_mn, before, fitted) if k else []
         value, bound = budget_point.outcome.objective, budget_point.outcome.bound
         one: Row = {

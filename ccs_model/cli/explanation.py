@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
-from ccs_model.cli.terminal import columns, print_json, wrap_rows
+from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE
-from ccs_model.report.text_tables import align_columns, truncate, width_of, wrap
+from ccs_model.report.text_tables import align_columns, truncate, width_of, wrap, wrap_rows
 from ccs_model.units import count_text
 
 if TYPE_CHECKING:

@@ -208,7 +208,7 @@ def compare(runs: tuple[Path, ...], out: Path | None, force: bool, as_json: bool
 def _comparison_text(found: Comparison) -> str:
     import pandas as pd
 
-    from ccs_model.units import money_text
+    from ccs_model.units import label_of, money_text
 
     letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     runs = found.runs.to_dict("records")
@@ -232,7 +232,7 @@ def _comparison_text(found: Comparison) -> str:
     totals = found.totals[found.totals["quantity"].isin(_TOTALS) & found.totals[list(found.names)].notna().any(axis=1)]
     years = found.years[found.years["quantity"].isin(_BY_PERIOD) & found.years[list(found.names)].notna().all(axis=1)]
     years = pd.concat([years[years["quantity"] == each] for each in _BY_PERIOD])
-    years["label"] = years["quantity"].map(_label) + " " + years["year"].astype(str)
+    years["label"] = years["quantity"].map(label_of) + " " + years["year"].astype(str)
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
     paid = found.ledger[found.ledger["quantity"] == "public_purse_mn"]
     paid = paid[(paid[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
@@ -248,16 +248,9 @@ def _comparison_text(found: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def _label(name: str) -> str:
-    """Return the name of a quantity as a heading."""
-    from ccs_model.units import label_of
-
-    return label_of(name).replace("Break even", "Break-even")
-
-
-def _in_words(code: object) -> str:
+def _in_words(code: str) -> str:
     """Return an objective or a status as words: `within gap`, `limit reached`."""
-    return "limit reached" if code == "limit" else str(code).replace("_", " ")
+    return "limit reached" if code == "limit" else code.replace("_", " ")
 
 
 def _rates(runs: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[str]:
@@ -288,6 +281,8 @@ def _has_totals_without_difference(found: Comparison) -> bool:
 
 
 def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key: str, title: str) -> str:
+    from ccs_model.units import label_of
+
     differ = [f"{name} − first" for name in found.names[1:]]
     rows = [[title, "", *letters, *(f"{letter} − {letters[0]}" for letter in letters[1:])]]
     for row in table.to_dict("records"):
@@ -295,7 +290,7 @@ def _numbers(found: Comparison, letters: Sequence[str], table: pd.DataFrame, key
             *(_number(row[name], str(row[key])) for name in found.names),
             *(_number(row[name], str(row[key]), is_difference=True) for name in differ),
         ]
-        rows.append([row.get("label") or _label(str(row[key])), str(row["unit"]), *values])
+        rows.append([row.get("label") or label_of(str(row[key])), str(row["unit"]), *values])
     # A narrow terminal shows fewer differences, from the last.
     n = len(rows[0])
     text, n_less = fit_columns(rows, {0, 1}, columns(), range(n - 1, n - len(differ), -1))

@@ -27,9 +27,9 @@ from ccs_model.cli.command_options import (
     warn_of_unused,
     with_options,
 )
-from ccs_model.cli.terminal import bold_text, columns, shorten_lines, wrap_rows
+from ccs_model.cli.terminal import bold_text, columns, shorten_lines
 from ccs_model.errors import DONE, LIMIT_REACHED
-from ccs_model.report.text_tables import amount_text
+from ccs_model.report.text_tables import amount_text, wrap_rows
 from ccs_model.units import count_text, money_text, rounded_text
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def frontier_text(document: Mapping[str, Any], folder: Path, page: Path | None) 
     """Return the table of frontier.json."""
     worth = _WORTH.get(document["objective_name"], "")
     money = f"{document['currency']} {document['price_year']}"
-    over = "in a year" if str(document.get("unit", "")).endswith("a year") else "over the horizon"
+    over = "in a year" if str(document["unit"]).endswith("a year") else "over the horizon"
     subject = f"{'Plans' if worth else 'Abatement'} by budget {over}; {document['network']}"
     lines = [wrap(subject, columns()), f"Money in million {money}, real", ""]
     # A narrow terminal shows no merit order, then no gap within the links searched; at last lines are shortened.
@@ -234,7 +234,7 @@ def sweep_text(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> st
     """Return the summary of a sweep: scenarios by status, their figures, those without a plan, and the tables."""
     if not rows:
         return f"{bold_text(name)}: the sweep has not ended; repeat its command to resume it"
-    counts = status_counts([dict(row) for row in rows]).replace("_", " ")
+    counts = status_counts([dict(row) for row in rows])
     lines = [f"{bold_text(name)}: {count_text(len(rows), 'scenario')}: {counts}"]
     failed = [f"scenario {row['scenario']}: {row['message']}" for row in rows if row["message"]]
     lines += [f"  {wrap(line, columns() - 2, '    ')}" for line in shorten_lines(failed, _N_FAILED_SHOWN, "")]

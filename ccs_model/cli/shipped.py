@@ -13,10 +13,10 @@ import click
 
 from ccs_model import __version__
 from ccs_model.cli.command_options import json_option
-from ccs_model.cli.terminal import columns, print_json, wrap_rows
+from ccs_model.cli.terminal import columns, print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 from ccs_model.inputs.declarations import QUALITIES
-from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of, wrap
+from ccs_model.report.text_tables import align_columns, amount_text, truncate, width_of, wrap, wrap_rows
 
 if TYPE_CHECKING:
     import pandas as pd

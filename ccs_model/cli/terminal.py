@@ -10,15 +10,14 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.report.text_tables import align_columns, truncate, width_of, wrap
+from ccs_model.report.text_tables import truncate
 
 if TYPE_CHECKING:
     from ccs_model.mip import Progress
@@ -40,59 +39,6 @@ def shorten_lines(lines: Sequence[str], n: int, indent: str = "  ") -> list[str]
     """Return the first `n` lines, and a line with the number of the others."""
     more = len(lines) - n
     return [*lines[:n], *([f"{indent}… and {more} more"] if more > 0 else [])]
-
-
-def wrap_rows(rows: Sequence[Sequence[str]], left: Collection[int], width: int) -> list[str]:
-    """Return each row of a table as text of at most `width` columns, without shortening.
-
-    Parameters
-    ----------
-    rows
-        Cells, the same number in each row; the first row is the heading.
-    left
-        Positions of the columns aligned to the left.
-    width
-        Columns of the terminal. If needed, headings and text on the left take several lines. If that is not enough,
-        the first cell of a row takes a line of its own, unless it is that of the row above.
-    """
-    aligned = align_columns(rows, left).splitlines()
-    if max(map(width_of, aligned)) <= width:
-        return aligned
-    columns_of = list(zip(*rows, strict=True))
-    words = [[width_of(word) for cell in column for word in cell.split() or [""]] for column in columns_of]
-    least = [
-        max(words[k]) if k in left else max(*map(width_of, column[1:]), *map(width_of, column[0].split() or [""]), 0)
-        for k, column in enumerate(columns_of)
-    ]
-    most = [max(map(width_of, column)) if k in left else least[k] for k, column in enumerate(columns_of)]
-    room = width - 2 * (len(most) - 1)
-    while sum(most) > room and any(m > n for m, n in zip(most, least, strict=True)):
-        widest = max((k for k in range(len(most)) if most[k] > least[k]), key=lambda k: most[k])
-        most[widest] -= 1
-    if sum(most) > room and len(most) > 2:
-        rest = wrap_rows([row[1:] for row in rows], {k - 1 for k in left if k}, width - 2)
-        texts, above = [], ""
-        for row, text in zip(rows, rest, strict=True):
-            name = wrap(row[0], width) if row[0] != above else ""
-            texts.append("\n".join(filter(None, (name, textwrap.indent(text, "  ")))))
-            above = row[0]
-        return texts
-    return ["\n".join(_lines_of(row, most, left)) for row in rows]
-
-
-def _lines_of(row: Sequence[str], widths: Sequence[int], left: Collection[int]) -> list[str]:
-    """The lines of a row whose cells are wrapped to columns of some widths."""
-    cells = [wrap(cell, width).split("\n") for cell, width in zip(row, widths, strict=True)]
-    lines = []
-    for at in range(max(map(len, cells))):
-        shown = [cell[at] if at < len(cell) else "" for cell in cells]
-        spaces = [" " * (width - width_of(text)) for text, width in zip(shown, widths, strict=True)]
-        texts = (
-            text + space if k in left else space + text
-            for k, (text, space) in enumerate(zip(shown, spaces, strict=True))
-        )
-        lines.append("  ".join(texts).rstrip())
-    return lines
 
 
 def print_json(document: Any) -> None:

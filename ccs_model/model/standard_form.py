@@ -27,9 +27,10 @@ from ccs_model.model.names import CONSTRAINTS, VARIABLES
 def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     """Compile the model in one pass: its active objective first, then its inactive ones.
 
-    Raises InputError for a constraint or objective that is not linear, or a constraint that no value satisfies, and
-    CcsModelError when a coefficient is not finite, which no solver reports reliably.
+    Raises InputError for a constraint or objective that is not linear, and for a constraint or bounds that no value
+    satisfies, and CcsModelError when a coefficient is not finite, which no solver reports reliably.
     """
+    _validate_components(model)
     # Python's collector would go through all of the model again and again.
     with PauseGC(), fixed_values_as_bounds(model):
         matrix = _compile_matrix(model)
@@ -44,6 +45,14 @@ def added_components(matrix: Matrix) -> tuple[str, ...]:
     return tuple(name for name in names if name not in CONSTRAINTS and name not in VARIABLES)
 
 
+def _validate_components(model: pyo.ConcreteModel) -> None:
+    """Raise InputError for constraints that a linear program does not have."""
+    raise_issues(
+        Issue(f"the model: {each.name}", f"is a {each.ctype.__name__}, which a linear program does not have")
+        for each in model.component_objects((pyo.SOSConstraint, pyo.LogicalConstraint), active=True)
+    )
+
+
 def _compile_matrix(model: pyo.ConcreteModel) -> Matrix:
     objectives = list(model.component_data_objects(pyo.Objective))
     inactive = [objective for objective in objectives if not objective.active]
@@ -53,10 +62,6 @@ def _compile_matrix(model: pyo.ConcreteModel) -> Matrix:
         form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     except (InvalidConstraintError, InvalidExpressionError, InfeasibleConstraintException) as error:
         raise InputError([Issue("the model", str(error))]) from error
-    except ValueError as error:
-        # Components that are not part of a linear program, such as SOSConstraint and LogicalConstraint.
-        what = f"has components other than variables, linear constraints and an objective: {error}"
-        raise InputError([Issue("the model", what)]) from error
     finally:
         for objective in inactive:
             objective.deactivate()

@@ -47,6 +47,7 @@ from ccs_model.pilots.estimate import (
     zone_names,
     zone_of,
 )
+from ccs_model.problem.applied_calibration import CONSISTENT, OUTSIDE
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0
@@ -55,7 +56,6 @@ LEAST_CONTRACTION = 0.1
 NEAR_BOUND, MASS_AT_BOUND = 0.02, 0.2
 
 NOT_INFORMED, AT_BOUND, INFORMED = "not informed by the pilots", "at bound", "informed"
-CONSISTENT, OUTSIDE = "consistent", "outside its band"
 
 
 def assessment_of(values: Floats, weights: Floats, prior: Prior, contraction: float) -> str:

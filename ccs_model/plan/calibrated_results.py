@@ -19,12 +19,10 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.money import budgeted_cost_mn_pa
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, DELIVERED, DEPLOYMENT, AppliedFit
+from ccs_model.problem.applied_calibration import CLASS_OF_GRADE, CONSISTENT, DELIVERED, DEPLOYMENT, AppliedFit
 
 PRESS = "press figure, grade C"
 """Evidence of a fit that rests on press reports alone."""
-# Verdict of a zone, as in pilots.calibrate, a higher layer.
-_CONSISTENT = "consistent"
 _AVOIDED, _COST = "avoided_at_full_load_ktpa", "avoidance_cost_at_full_load_per_t"
 
 
@@ -245,7 +243,7 @@ def _held_out_text(fitted: AppliedFit) -> str:
     if not reported:
         return "No zone was held out."
     conflict = " The report conflicts with what is known." if fitted.fit["conflicts"] else ""
-    if set(reported.values()) == {_CONSISTENT}:
+    if set(reported.values()) == {CONSISTENT}:
         return f"Each zone's report agrees with a fit that leaves it out: {', '.join(reported)}.{conflict}"
     message = [f"{zone} {result}" for zone, result in reported.items()]
     return f"Each zone's report beside a fit that leaves it out: {', '.join(message)}.{conflict}"

@@ -42,7 +42,7 @@ QUALITY_NOTE = (
     "Tonnes in the last period and capital, by the weakest number that each retrofit needs. Documented numbers are "
     "measured or reported. Built projects: share for which all references report costs of built projects."
 )
-QUALITY_NOTE_OF_YEAR = QUALITY_NOTE.replace("in the last period", "in the year")
+QUALITY_NOTE_OF_YEAR = QUALITY_NOTE.replace("in the last period", "in the representative year")
 """The same for a representative year."""
 
 

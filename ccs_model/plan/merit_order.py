@@ -441,16 +441,17 @@ def _place_text(place: int, n_with_cost: int, n: int) -> str:
 def _capital_beyond_budget(problem: Problem) -> pd.Series:
     """Least capital of a retrofit by plant, million, where it exceeds the budget; parts and grants may need less."""
     has_grants = (problem.accounts.funds["kind"] == "grant").any()
-    if problem.is_static or not problem.is_integer or has_grants:
+    if problem.is_static or not problem.is_integer or has_grants or not np.isfinite(problem.budget_mn):
         return pd.Series(dtype=float)
     least = problem.routes.groupby("plant")["capex_mn"].min()
-    return least[least.round() > round(problem.budget_mn) if np.isfinite(problem.budget_mn) else []]
+    return least[least.round() > round(problem.budget_mn)]
 
 
 def _explain_exclusion(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> tuple[str, str]:
-    """Reason and change of a plant that is not retrofitted; `highest` of a retrofitted plant is also with its own pipe.
+    """Reason and change of a plant that is not retrofitted.
 
-    It is not known where no retrofitted plant has a site in reach.
+    Both costs are at full load with own pipes; `highest` is that of the retrofitted plants, NaN if none of them has a
+    site within reach.
     """
     reason = f"out: {_own_pipe_text(cost_per_t, money)}"
     if not n_retrofitted:
@@ -459,8 +460,8 @@ def _explain_exclusion(cost_per_t: float, highest: float, n_retrofitted: int, mo
         return reason, "not compared: no retrofitted plant has a site within reach of an own pipeline"
     if cost_per_t > highest:
         change = f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
-        return f"{reason}, above the highest of a retrofitted plant on the same basis ({highest:,.0f})", change
-    reason += f", not above the highest of a retrofitted plant on the same basis ({highest:,.0f})"
+        return f"{reason}, above the highest cost of a retrofitted plant on this basis ({highest:,.0f})", change
+    reason += f", not above the highest cost of a retrofitted plant on this basis ({highest:,.0f})"
     return (
         f"{reason}: not excluded by its cost per tonne alone",
         "another constraint than cost per tonne; ccs-model explain finds it",

@@ -26,6 +26,8 @@ from ccs_model.units import join_first_names
 SCHEMA = "ccs-model/calibration/2"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
 INSTALLED = "pilot-installed"
+# Verdict on the report of a zone, from a fit that leaves the zone out.
+CONSISTENT, OUTSIDE = "consistent", "outside its band"
 # Classes of built projects by the grade of a stream; `given` are sources with a cost of their own.
 CLASS_OF_GRADE = {"product_grade": "vent", "tail_gas": "vent", "flue_gas": "flue_gas", "given": "given"}
 OTHER_COUNTRIES = "other"

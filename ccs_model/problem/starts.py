@@ -125,6 +125,11 @@ def name_without_vintage(route: str) -> str:
     return _VINTAGE.sub("", route)
 
 
+def _technology_of(route: str) -> str:
+    """The technology in an id such as `PLANT/STREAM/TECHNOLOGY/SIZE@SITE`; empty in a shorter one."""
+    return "".join(name_without_vintage(route.partition("@")[0]).split("/")[2:3])
+
+
 def _committed_starts(
     scenario: Scenario, plants: pd.DataFrame, routes: pd.DataFrame, periods: pd.DataFrame, running: Floats
 ) -> tuple[Mask, Mask]:
@@ -189,8 +194,8 @@ def _issues(
                 continue
             same = [name_without_vintage(each) for each in names if each.startswith(f"{plant}/") or not plant]
             hint = nearest_hint(name, same, "ids are those of the column route in retrofits.csv")
-            technology = name_without_vintage(name.partition("@")[0]).split("/")[-2:][0]
-            known = {*scenario.capture.technologies, *(part for each in same for part in each.split("/"))}
+            technology = _technology_of(name)
+            known = {*scenario.capture.technologies, *map(_technology_of, same)}
             if "@" in name and not sites:
                 hint = "an id with @ is that of an own pipeline, and this scenario has shared ones"
             elif same and sites and "@" not in name:

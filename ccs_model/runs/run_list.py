@@ -120,8 +120,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def status_counts(rows: list[dict[str, str]]) -> str:
-    """Return the number of scenarios of each status."""
-    return ", ".join(f"{n} {status}" for status, n in Counter(row["status"] for row in rows).items())
+    """Return the number of scenarios of each status, in words."""
+    return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in Counter(row["status"] for row in rows).items())
 
 
 def _listed_run_of(folder: Path, kind: str, path: Path) -> RunEntry:

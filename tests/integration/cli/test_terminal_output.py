@@ -19,11 +19,11 @@ from ccs_model.analysis.jobs import Failure, attempt_task, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
 from ccs_model.analysis.sweep_tables import write_warnings
 from ccs_model.cli import group
-from ccs_model.cli.terminal import ProgressLine, wrap_rows
+from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Progress
 from ccs_model.pilots.replay import ExpectationResult, Replay
-from ccs_model.report.text_tables import align_columns
+from ccs_model.report.text_tables import align_columns, wrap_rows
 from ccs_model.runs.run_list import RunEntry, sweep_warnings
 
 # The package exports the commands under these names; the tests need the modules.
@@ -237,7 +237,8 @@ def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> N
         "added_mn": 1_125.0, "entering": "A", "leaving": "B", "changing": "",
     }  # fmt: skip
     document = {
-        "objective_name": "max_npv", "currency": "CNY", "price_year": 2024, "n_corridors": 9, "is_exact": False,
+        "objective_name": "max_npv", "unit": "million over the horizon, discounted", "currency": "CNY",
+        "price_year": 2024, "n_corridors": 9, "is_exact": False,
         "network": "pipelines are shared, within the links of known plans and those found here", "points": [point],
     }  # fmt: skip
     monkeypatch.setenv("COLUMNS", "140")

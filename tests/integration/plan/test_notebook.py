@@ -194,10 +194,14 @@ def test_invalid_arguments_are_input_errors(
             next(model.component_data_objects(pyo.Objective, active=True)).expr += square
         with pytest.raises(InputError, match=text):
             ccs.solve(problem, model)
-    model = ccs.build_model(problem)
-    model.one_of = pyo.SOSConstraint(var=model.build, sos=1)
-    with pytest.raises(InputError, match=r"^the model: has components other than .* linear constraints"):
-        ccs.solve(problem, model)
+    for name, component in (
+        ("one_of", pyo.SOSConstraint(var=model.build, sos=1)), ("either", pyo.LogicalConstraint(expr=pyo.land(True))),
+    ):  # fmt: skip
+        model = ccs.build_model(problem)
+        model.add_component(name, component)
+        kind = type(component).__name__.removeprefix("Scalar")
+        with pytest.raises(InputError, match=f"^the model: {name}: is a {kind}, which a linear program does not have"):
+            ccs.solve(problem, model)
     model = ccs.build_model(problem)
     key = next(iter(model.build))
     model.build[key].setlb(2)

@@ -452,7 +452,7 @@ def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan
     assert {"Nothing is spent in any period.", "No region reduces its emissions."} <= set(empty.texts["p"])
     assert "Year" not in static.texts["th"] and "Year" in shared.texts["th"]
     assert any(text == "Stored over the site's life of 30 years" for text in static.texts["th"])
-    assert any(text.startswith("Tonnes in the year and capital") for text in static.texts["p"])
+    assert any(text.startswith("Tonnes in the representative year and capital") for text in static.texts["p"])
     # Without investment there is no payback period.
     owners = page_text(run_of(empty_plan)).split('data-table="owners"')[1].split("<tfoot>")[1].split("</tfoot>")[0]
     assert re.findall(r"<td class=n>(.*?)</td>", owners) == ["0", "0", "0", "–", "–", "–"]
