@@ -301,6 +301,7 @@ def test_the_command_prints_one_json_document(found: MonteCarlo, scenario: Scena
 def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo, monkeypatch: pytest.MonkeyPatch) -> None:
     from ccs_model.cli.robustness import _monte_carlo_text
 
+    monkeypatch.setenv("COLUMNS", "120")
     lines = click.unstyle(_monte_carlo_text(json.loads(found.text), found.folder)).splitlines()
     about = found.uncertainty.about
     assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"

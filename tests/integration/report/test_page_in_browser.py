@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -256,8 +257,10 @@ def test_a_table_is_sorted_searched_and_saved_as_shown(page: Any, run: StoredRun
 
 
 def test_downloaded_csv_escapes_formulas(session: BrowserSession, run: StoredRun, tmp_path: Path) -> None:
-    document = {**run.document, "retrofits": [{**row, "name": "=1+1"} for row in run.document["retrofits"]]}
-    page = session.open(page_text(replace(run, document=document)))
+    plants = json.loads(json.dumps(run.map))
+    for each in plants["features"]:
+        each["properties"] |= {"name": "=1+1"} if each["properties"]["kind"] == "plant" else {}
+    page = session.open(page_text(replace(run, map=plants)))
     with page.expect_download() as download:
         page.locator("#retrofits [data-do=csv]").click()
     download.value.save_as(tmp_path / "out.csv")
