@@ -250,6 +250,9 @@ def test_a_frontier_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     assert "+416 million; 1 in, 1 out" in narrow and "NPV" in narrow
     assert "searched" not in narrow and "merit" not in narrow
     assert "gap: over all candidate links" in narrow
+    assert wide.startswith("Plans by budget over the horizon;")
+    of_a_year = texts.frontier_text({**document, "unit": "million a year"}, Path("runs"), None)
+    assert of_a_year.startswith("Plans by budget in a year;")
     # The text of a step is never cut.
     unsure = (
         "The effect of 1,125 million CNY 2024 more is not known, because the plan at the budget below has no known gap"
