@@ -54,6 +54,7 @@ from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.plan.tables import flows_table, retrofits_table
+from ccs_model.problem.problem import Problem
 from ccs_model.runs.run_reader import RunLike, is_run, solved_problem_of, validate_own_model
 from ccs_model.solve.driver import ScenarioLike, optimize, scenario_like
 
@@ -401,7 +402,7 @@ class Search:
         return True
 
     def _plants_table(self, bounds: dict[int, float]) -> pd.DataFrame:
-        rows, plan = [], self._plan.retrofitted
+        rows, plan, problem = [], self._plan.retrofitted, self.reference.problem
         for k, plant in enumerate(self.model.plants):
             n_retrofitting = sum(bool(found.retrofitted[k]) for found in self.pool)
             standing = SWAPPABLE
@@ -410,7 +411,7 @@ class Search:
                 standing = proven if k in bounds else unproven
             is_bounded = standing in (NEEDED, NEVER) and np.isfinite(bounds[k])
             row = self._plants.loc[plant]
-            text = self._text(self._found[plant][0]) if plant in self._found else ""
+            text = self._text(self._found[plant][0]) if plant in self._found else _fixed_by_scenario(problem, plant)
             rows.append(
                 (plant, row["name"], row["province"], row["sector"], bool(plan[k]), standing,
                  standing not in (IN_ALL_FOUND, IN_NONE_FOUND), n_retrofitting, n_retrofitting / len(self.pool),
@@ -431,6 +432,13 @@ class Search:
         entering, leaving = self._moves(found)
         names = ([str(self._plants.at[plant, "name"]) for plant in each] for each in (entering, leaving))
         return exchange_text(*names)
+
+
+def _fixed_by_scenario(problem: Problem, plant: str) -> str:
+    """Why the scenario has a plant in every plan; empty where it does not."""
+    if plant in problem.scenario.plants.require:
+        return "required by the scenario"
+    return "committed by the scenario" if plant in problem.committed_plants else ""
 
 
 def exchange_text(entering: Sequence[str], leaving: Sequence[str]) -> str:

@@ -407,7 +407,9 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
         named = []
         for row in rows:
             lost = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
-            named.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
+            # What the scenario fixes is no finding of the search.
+            reason = f"; {row['text']}" if row["text"] else lost
+            named.append(f"  {row['plant']} {row['name']}" + (reason if standing == "needed" else ""))
         lines += shorten_lines(named, _N_SHOWN)
     lines += ["", "Exchanges:"] if document["exchanges"] else []
     # An exchange of two plants is a row of each.

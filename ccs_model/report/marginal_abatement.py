@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ccs_model.report.phrases import binding_limits, granted_mn, replan_changes_in_words, unspent_budget_in_words
+from ccs_model.report.phrases import (
+    LEAST_SHOWN_KT,
+    binding_limits,
+    granted_mn,
+    replan_changes_in_words,
+    unspent_budget_in_words,
+)
 from ccs_model.units import money_text, rounded_text
 
-# Tonnes that count as none, and those that are printed as 0 kt below.
-_TRACE_KT, _LEAST_SHOWN_KT = 1e-6, 0.5
+# Tonnes that count as none.
+_TRACE_KT = 1e-6
 
 
 def marginal_abatement_in_words(document: Mapping[str, Any]) -> list[str]:
@@ -17,7 +23,7 @@ def marginal_abatement_in_words(document: Mapping[str, Any]) -> list[str]:
     money = money_text(str(document["currency"]), document["price_year"])
     bought, is_integer = document["marginal_budget"], document["decisions"] == "integer"
     # The step of a continuous plan may be small, but all of it adds abatement.
-    least, least_kt = ("at least ", _LEAST_SHOWN_KT) if is_integer else ("", _TRACE_KT)
+    least, least_kt = ("at least ", LEAST_SHOWN_KT) if is_integer else ("", _TRACE_KT)
     sentences = []
     if bought is not None and bought["added_mn"]:
         sentences.append(_kept_retrofits_in_words(document, money, least_kt))
@@ -25,7 +31,7 @@ def marginal_abatement_in_words(document: Mapping[str, Any]) -> list[str]:
             plants = (each.get(name, ()) for name in ("entering", "leaving", "changing"))
             how = replan_changes_in_words(each["abatement_kt"], *plants)
             more = f"{least}{each['abatement_kt']:,.0f} kt more ({how})"
-            if each["abatement_kt"] < _LEAST_SHOWN_KT:
+            if each["abatement_kt"] < LEAST_SHOWN_KT:
                 more = "no further abatement found" if is_integer else "no further abatement"
             sentences.append(f"Re-planned with {rounded_text(each['added_mn'])} million {money} more: {more}.")
     if bound := binding_limits([each["text"] for each in document["binding_limits"]]):
@@ -48,7 +54,7 @@ def _kept_retrofits_in_words(document: Mapping[str, Any], money: str, least_kt: 
     is_static = bool((document.get("context") or {}).get("is_static"))
     over = "a year" if is_static else "over the horizon"
     spent = " spent" if bought.get("spent_mn") else ""
-    gained = f"{kt:,.0f}" if kt >= _LEAST_SHOWN_KT else _tonnes_per_million(kt)
+    gained = f"{kt:,.0f}" if kt >= LEAST_SHOWN_KT else _tonnes_per_million(kt)
     text = (
         f"Marginal abatement: {_tonnes_per_million(bought['abatement_kt_per_mn'])} kt per additional million "
         f"{money}{spent} {over} (existing retrofits kept; {more} {gained} kt: {names})."

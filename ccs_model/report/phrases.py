@@ -313,12 +313,12 @@ def unspent_budget_in_words(budget_mn: float | None, capex_mn: float | None, mon
 
 
 # Below, a gain is printed as 0 kt.
-_LEAST_SHOWN_KT = 0.5
+LEAST_SHOWN_KT = 0.5
 
 
 def replan_changes_in_words(abatement_kt: float, *plants: Sequence[str]) -> str:
     """Return how many plants enter, leave and change in a re-plan, or that its retrofits are the same."""
-    if abatement_kt >= _LEAST_SHOWN_KT and not any(plants):
+    if abatement_kt >= LEAST_SHOWN_KT and not any(plants):
         return "the same retrofits, with other pipes, sites or wells"
     return "plants entering: {}, leaving: {}, changing: {}".format(*map(len, plants))
 

@@ -11,6 +11,7 @@ from ccs_model.plan.plan_json import pipe_links, reason_for_empty_plan, records,
 from ccs_model.plan.tables import left_out_table, not_eligible_table
 from ccs_model.problem import Problem
 from ccs_model.report.phrases import (
+    LEAST_SHOWN_KT,
     Gap,
     ended_retrofits_in_words,
     granted_mn,
@@ -179,7 +180,7 @@ def marginal_budget(plan: Plan) -> str:
         return "The marginal value of the budget is unknown: the time limit left no time for a second solve."
     kept = " and every retrofit of the plan kept" if plan.problem.is_integer else ""
     solved = f"Re-solved with {rounded_text(marginal.added_mn)} {money(plan, '_mn')} more{kept}: "
-    if marginal.abatement_kt <= BUILT:
+    if marginal.abatement_kt < (LEAST_SHOWN_KT if plan.problem.is_integer else BUILT):
         return f"{solved}no additional abatement; the next retrofit costs more than that."
     names = plan.problem.plants.set_index("plant")["name"]
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in marginal.plants)
@@ -198,13 +199,15 @@ def marginal_budget(plan: Plan) -> str:
 def replans(plan: Plan) -> str:
     """What a larger budget adds if every decision is free; empty if that was not solved."""
     found = plan.marginal_budget.replans if plan.marginal_budget is not None else ()
-    least = "at least " if plan.problem.is_integer else ""
-    return " ".join(
-        f"Re-planned with {rounded_text(each.added_mn)} {money(plan, '_mn')} more: {least}"
-        f"{rounded_text(each.abatement_kt)} kt more abatement; "
-        f"{replan_changes_in_words(each.abatement_kt, each.entering, each.leaving, each.changing)}."
-        for each in found
-    )
+    least, none = ("at least ", " found") if plan.problem.is_integer else ("", "")
+    sentences = []
+    for each in found:
+        more = f"no further abatement{none}"
+        if each.abatement_kt >= LEAST_SHOWN_KT:
+            changes = replan_changes_in_words(each.abatement_kt, each.entering, each.leaving, each.changing)
+            more = f"{least}{rounded_text(each.abatement_kt)} kt more abatement; {changes}"
+        sentences.append(f"Re-planned with {rounded_text(each.added_mn)} {money(plan, '_mn')} more: {more}.")
+    return " ".join(sentences)
 
 
 def targets(plan: Plan) -> str:

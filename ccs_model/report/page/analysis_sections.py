@@ -43,19 +43,22 @@ _ROW, _EDGE = 20, 110
 # Aligned right, a long axis title extends below the names, where a phone has room for it.
 _UNDER_BARS = {"titleAnchor": "end", "tickCount": 5}
 _SELECTED = "datum.point == point"
+_AMOUNTS = ("avoided_ktpa", "capex_mn")
 
 
 def plans_of(run: StoredRun, words: PageLanguage) -> tuple[int, list[dict[str, Any]]]:
     """Return the budget of the scenario and the plan of each budget as texts; none for a run with one budget."""
     points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
+    known, chinese_names = plant_names(run, words), _chinese_names(run)
+    columns = [column for column in _columns(run) if column not in _AMOUNTS]
     plans = [
         {
             "name": f"{number(each['budget_mn'])} {words.millions}",
             "summary": words.sentence(_summary(each, run)),
-            "step": step_text(str(each["text"]), words),
-            "rows": [_cells(row, run, words) for row in each["rows"]],
-            "firstNumber": 5,
+            "step": step_text(str(each["text"]), words, chinese_names),
+            "rows": [_cells(_add_names(row, run, words, known), columns) for row in each["rows"]],
+            "firstNumber": len(columns),
         }
         for each in points
     ]
@@ -68,8 +71,8 @@ def frontier(run: StoredRun, words: PageLanguage) -> Markup:
     if document is None:
         return Markup("")
     first, plans = plans_of(run, words)
-    columns = columns_of(words, "name", "stream", "technology", "start", "site", "avoided_ktpa", "capex_mn")
-    rows = [_add_names(row, run, words) for row in document["points"][first]["rows"]]
+    columns, known = columns_of(words, *_columns(run)), plant_names(run, words)
+    rows = [_add_names(row, run, words, known) for row in document["points"][first]["rows"]]
     n_rows = max(len(point["rows"]) for point in document["points"])
     exact = (
         "All budgets at which the slope of this LP changes are exact."
@@ -92,6 +95,7 @@ def frontier(run: StoredRun, words: PageLanguage) -> Markup:
 
 def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
     assert run.frontier is not None
+    over = "in a year" if run.scenario.is_static else "over the horizon"
     gap = f"gap {percent(point['all_links_gap_share'], 2)}"
     if run.frontier["n_corridors"] is None:
         proven = f", {gap}"
@@ -99,23 +103,43 @@ def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
         searched = percent(point["gap_share"], 2)
         proven = f"; {gap} over all candidate links, {searched} within the links searched"
     return (
-        f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
-        f"horizon, {count_text(point['n_plants_retrofitted'], 'plant')}{proven}"
+        f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided {over}, "
+        f"{count_text(point['n_plants_retrofitted'], 'plant')}{proven}"
     )
 
 
-def step_text(text: str, words: PageLanguage) -> str:
-    """Return the effect of a budget step in the page's language, translated clause by clause."""
+def step_text(text: str, words: PageLanguage, chinese_names: Mapping[str, str]) -> str:
+    """Return the effect of a budget step in the page's language, translated clause by clause.
+
+    `chinese_names` are those of the plants by their names in the text.
+    """
     if words.lang == "en" or not text:
         return text
     message = [PageLanguage("zh").sentence(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
     chinese = "；".join(message) + "。"
+    # A name may begin with another one.
+    for name in sorted(chinese_names, key=len, reverse=True):
+        chinese = chinese.replace(name, chinese_names[name])
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
 
-def _add_names(row: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> dict[str, Any]:
+def _chinese_names(run: StoredRun) -> dict[str, str]:
+    """The Chinese name of each plant by its own name, where that belongs to one plant."""
+    names = Counter(str(each["properties"]["name"]) for each in run.features("plant"))
+    chinese, own = plant_names(run, PageLanguage("zh")), plant_names(run, PageLanguage("en"))
+    return {own[plant]: name for plant, name in chinese.items() if names[own[plant]] == 1}
+
+
+def _columns(run: StoredRun) -> list[str]:
+    """Columns of the retrofits of a budget; a representative year has no start."""
+    start = () if run.scenario.is_static else ("start",)
+    return ["name", "stream", "technology", *start, "site", *_AMOUNTS]
+
+
+def _add_names(row: Mapping[str, Any], run: StoredRun, words: PageLanguage, known: Mapping[str, str]) -> dict[str, Any]:
     return {
         **row,
+        "name": known.get(str(row["plant"]), str(row["name"])),
         "stream": words.translate_identifier(str(row["stream"]), "stream"),
         "technology": technology_text(words, row),
         "start": "" if run.scenario.is_static else str(row["year"]),
@@ -123,10 +147,8 @@ def _add_names(row: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> d
     }
 
 
-def _cells(row: Mapping[str, Any], run: StoredRun, words: PageLanguage) -> list[str]:
-    named = _add_names(row, run, words)
-    texts = [str(named[name] or "") for name in ("name", "stream", "technology", "start", "site")]
-    return [*texts, number(row["avoided_ktpa"]), number(row["capex_mn"])]
+def _cells(named: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    return [*(str(named[name] or "") for name in columns), *(number(named[name]) for name in _AMOUNTS)]
 
 
 def _curve(run: StoredRun, words: PageLanguage, first: int) -> Any:

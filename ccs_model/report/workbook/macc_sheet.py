@@ -313,6 +313,7 @@ MACC = SheetSpec(
 
 # Plants that only the list or only the plan takes.
 _NAMED = 3
+_OF_A_YEAR = {"abatement_kt": "Avoided in a year", "avoided_ktpa": "Avoided, annual"}
 _SOLUTION_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
 
 
@@ -359,10 +360,11 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         # tables/frontier.csv names them all.
         row |= {name: join_first_names(row[name].split("; "), _NAMED, "; ") for name in ("list_only", "plan_only")}
     sheet.section("By budget")
-    block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True)
+    columns = table_columns("frontier", headings=_OF_A_YEAR if plan.problem.is_static else {})
+    block = sheet.table(columns, rows, main=True, frozen=0, head_on_each_page=True)
     # The charts draw the table, so that it stands in its place first.
     with sheet.write_at_row(top):
-        sheet.charts(*_charts(sheet, frontier, block))
+        sheet.charts(*_charts(sheet, plan, frontier, block))
     sheet.section("Plants that enter, leave or change")
     sheet.table(
         "frontier.moves",
@@ -376,7 +378,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         sheet.table("frontier.breakpoints", records(frontier.breakpoints), named="breakpoints")
 
 
-def _charts(sheet: Sheet, frontier: Frontier, block: TableRange) -> tuple[ChartSpec, ChartSpec]:
+def _charts(sheet: Sheet, plan: Plan, frontier: Frontier, block: TableRange) -> tuple[ChartSpec, ChartSpec]:
     points, unit = frontier.points, str(frontier.about["unit"])
     across = f"Budget ({sheet.unit('budget_mn')})"
     budgets = block.values("budget_mn")
@@ -402,7 +404,7 @@ def _charts(sheet: Sheet, frontier: Frontier, block: TableRange) -> tuple[ChartS
         "steps",
         (("Avoided", budgets, block.values("more_kt_per_mn"), _SOLUTION_COLOUR),),
         across,
-        "kt avoided over the horizon per million",
+        f"kt avoided {'in a year' if plan.problem.is_static else 'over the horizon'} per million",
         f"Additional abatement per million between neighbouring budgets, for {len(points)} budgets from low to high.",
         every=max(len(points) // 5, 1),
     )

@@ -122,7 +122,7 @@ class Sheet(WorksheetWriter):
         if totals is not None:
             totals = {**sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
-        if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
+        if not main and len(rows) > PRINTED_BESIDE:  # Below the rows the note would be printed on a page of its own.
             self.note(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.")
         self._row += 0 if self._below_section else 1
         self._below_section, head = False, self._row

@@ -83,6 +83,14 @@ def test_a_plant_is_needed_if_excluding_it_costs_more_than_the_tolerance(hand_so
     assert plants.loc[["B", "C"], "standing"].tolist() == [NEVER, NEVER]
 
 
+def test_a_required_plant_is_needed_because_the_scenario_requires_it(hand_solved: Solved) -> None:
+    # B costs twice as much as A, and is in every plan all the same.
+    plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": 100}, "B": {"co2_ktpa": 1_000, "capture_capex_mn": 200}}
+    found = alternatives_of(hand_solved, plants, **{"plants.require": ["B"]})
+    assert standings(found) == {"A": NEVER, "B": NEEDED}
+    assert dict(zip(found.plants["plant"], found.plants["text"], strict=True))["B"] == "required by the scenario"
+
+
 def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -> None:
     # A tonne of B costs 5 % more than one of A, so that 1 % of the cost exchanges a fifth of the tonnes.
     found = alternatives_of(

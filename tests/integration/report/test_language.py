@@ -225,12 +225,13 @@ def test_cached_run_in_another_language_is_kept_with_a_notice(plan: Plan, tmp_pa
 
 def test_text_of_a_budget_step_is_translated_clause_by_clause() -> None:
     step = "500 million CNY 2024 more add 1,200 kt over the horizon, 417 CNY 2024 of budget per tonne; A enters; "
-    step += "B, C leave."
+    step += "B, B Works leave."
     chinese = "预算增加 500 百万元（2024年价），规划期内多减排 1,200 千吨，每吨减排预算 417 元（2024年价）；"
-    chinese += "新增 A；退出 B, C。"
-    assert step_text(step, PageLanguage("zh")) == chinese
-    assert step_text(step, PageLanguage("both")) == f"{step}\n{chinese}"
-    assert step_text(step, PageLanguage("en")) == step
+    chinese += "新增 {}；退出 {}, {}。"
+    names = {"A": "甲厂", "B": "乙厂", "B Works": "乙二厂"}
+    assert step_text(step, PageLanguage("zh"), names) == chinese.format(*names.values())
+    assert step_text(step, PageLanguage("both"), {}) == f"{step}\n{chinese.format(*names)}"
+    assert step_text(step, PageLanguage("en"), names) == step
 
 
 def test_furnace_streams_and_hubs_of_several_places_have_chinese_names() -> None:

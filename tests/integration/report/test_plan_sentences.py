@@ -103,6 +103,16 @@ def test_cheapest_retrofit_of_a_network_is_stated_without_its_pipeline(solved: S
     assert low_budget.status == "optimal" and "Nothing is built" in run_text(low_budget.to_dict(), Path("run"))
 
 
+def test_gains_that_would_be_printed_as_zero_are_no_further_abatement(required_plan: Plan) -> None:
+    traces = MarginalBudget(22.0, 0.004, ("A",), replans=(Replan(220.0, 0.02, ("A",), ()), Replan(440.0, 9.0, (), ())))
+    plan = replace(required_plan, marginal_budget=traces)
+    assert plan.problem.is_integer
+    assert words.marginal_budget(plan).endswith(": no additional abatement; the next retrofit costs more than that.")
+    none, some = words.replans(plan).split("Re-planned")[1:]
+    assert none.strip().endswith(" more: no further abatement found.") and "0.02" not in none
+    assert "at least 9 kt more abatement" in some
+
+
 def test_first_sufficient_reason_explains_an_empty_plan(required_plan: Plan) -> None:
     problem = required_plan.problem
     no_candidates = problem.plants.assign(is_candidate=False)
