@@ -320,6 +320,9 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
         named = join_first_names(tracker.stray_furnaces, _NAMED)
         what = f"{count_text(n, 'furnace')} of plants that are not on the sheet Plant data"
         click.echo(f"left out: {what}: {named}", err=True)
+    if tracker.unknown_furnaces:
+        named = join_first_names(tracker.unknown_furnaces, _NAMED)
+        click.echo(f"left out: operating furnaces without a capacity in the tracker: {named}", err=True)
     made = tracker.chemicals
     if made is None:
         return
@@ -329,7 +332,7 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
             lack = f"{n_lacking:,} of {n_rows:,} rows lack required data" + " and are left out" * made.is_complete
         click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
     for column, n_rows in made.n_missing.items():
-        click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)
+        click.echo(f"  {column}: missing in {count_text(n_rows, 'row')}", err=True)
     if made.n_missing:
         table = made.to_fill_in
         offered = int(((table["suggested_plant"] != "") & (table["missing"] != "")).sum())

@@ -52,7 +52,7 @@ from ccs_model.scenario.validation import shown_text, without_accents
 STATUSES = (
     "operating", "operating pre-retirement", "construction", "mothballed", "announced", "retired", "cancelled",
 )  # fmt: skip
-_OPERATING, _RETIRING = STATUSES[:2]
+_RUNNING = _OPERATING, _RETIRING = STATUSES[:2]
 _SAME_STATUS = {"mothballed pre-retirement": "mothballed"}
 # Column of plants/steel: (column of the tracker, statuses to sum).
 _SUMS: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -69,6 +69,8 @@ _SUMS: Mapping[str, tuple[str, Sequence[str]]] = {
         for status in ("construction", "announced", "mothballed", "retired")
     },
 }  # fmt: skip
+# Capacities of operating plants, of which at least one gives emissions.
+_COUNTED = [f"{name}_ktpa" for name in ("crude_steel", "bof_steel", "eaf_steel", "bf_iron", "dri_iron")]
 _NOT_OURS = {"ohf": "open-hearth", "induction": "induction-furnace", "other": "other or unspecified"}
 
 
@@ -81,7 +83,8 @@ class GemTracker:
     `in_country` is the country of each steel plant, `countries` all countries including those of chemical plants.
     `chemicals` is None without a workbook of the chemicals inventory. `strays` names the rows of capacities of plants
     that "Plant data" lacks, with status and crude steel, `stray_furnaces` those of furnaces. `notices` names optional
-    columns that are missing and headings without a unit.
+    columns that are missing and headings without a unit. `unknown_furnaces` lists operating furnaces without a
+    quantified capacity, which `units` lacks.
     """
 
     plants: pd.DataFrame
@@ -96,6 +99,7 @@ class GemTracker:
     strays: tuple[str, ...] = ()
     stray_furnaces: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    unknown_furnaces: tuple[str, ...] = ()
 
 
 def read_gem(
@@ -145,6 +149,7 @@ def read_gem(
     if found.chemicals:
         rows = _works(chemical, wanted)
         capacities_given = GivenCapacities.read(given, issues) if given is not None else GivenCapacities()
+        notices += capacities_given.notices
         everyone = {row.words("plant") for row in chemical}
         chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
         chemicals = chemicals.select_complete_rows() if known_only else chemicals
@@ -158,7 +163,10 @@ def read_gem(
     capacities = _rows_by_plant(of_capacities, set(works)) if is_read else None
     plants, places, unquantified = _plants(works, capacities, reference)
     units = _units(furnaces, set(works), reference)
-    plants = _with_furnaces(plants, units)
+    plants = _with_furnaces(plants, units, has_blast_furnaces=bool(furnaces["BF"]))
+    without_capacity = units["capacity_ktpa"].isna()
+    unknown_furnaces = (units["unit"] + " of " + units["plant"])[without_capacity & units["status"].isin(_RUNNING)]
+    units = units[~without_capacity].reset_index(drop=True)
     in_country = tuple(row.text("country") for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     raise_issues(sorted(dict.fromkeys(issues), key=reading_order))
@@ -176,6 +184,7 @@ def read_gem(
         _strays(of_capacities, known),
         _stray_furnaces(chain.from_iterable(furnaces.values()), known),
         tuple(dict.fromkeys(notices)),
+        tuple(unknown_furnaces),
     )
 
 
@@ -288,8 +297,8 @@ def _plants(
         made |= {**numbers, "status": status, "reference": reference, "quality": "reported"}
         if missing:
             notes.append(f"exists but is not quantified: {', '.join(dict.fromkeys(missing))}")
-        if status in (_OPERATING, _RETIRING) and not made["crude_steel_ktpa"] and not made["bf_iron_ktpa"]:
-            unquantified += [plant] if missing else []
+        is_operating, is_counted = status in (_OPERATING, _RETIRING), any(made[name] for name in _COUNTED)
+        unquantified += [plant] if is_operating and missing and not is_counted else []
         made["note"] = "; ".join(notes + more)
         rows.append(made)
         places.append(_places(row, capacities[plant]))
@@ -380,7 +389,7 @@ def _places(row: SheetRow, capacities: Sequence[SheetRow]) -> Mapping[str, str]:
 
 
 def _units(furnaces: Mapping[str, Sequence[SheetRow]], wanted: set[str], reference: str) -> pd.DataFrame:
-    """Furnaces of the selected plants; those without a capacity are excluded."""
+    """Furnaces of the selected plants."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []
     places: dict[str, str] = {}
@@ -401,17 +410,22 @@ def _units(furnaces: Mapping[str, Sequence[SheetRow]], wanted: set[str], referen
                     "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
                     "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
                 }  # fmt: skip
-                rows += [made] if capacity is not None else []
+                rows.append(made)
     frame = pd.DataFrame(rows, columns=list(declared))
+    frame["capacity_ktpa"] = frame["capacity_ktpa"].astype(float)
     frame["relining_year"] = frame["relining_year"].astype("Int64")
     return frame
 
 
-def _with_furnaces(plants: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """Add the number of operating blast furnaces and their relining years, if a unit workbook has the plant."""
-    running = units[(units["kind"] == "BF") & units["status"].isin((_OPERATING, _RETIRING))]
+def _with_furnaces(plants: pd.DataFrame, units: pd.DataFrame, *, has_blast_furnaces: bool) -> pd.DataFrame:
+    """Add the number of operating blast furnaces and their relining years, if the unit workbooks have them.
+
+    `units` includes furnaces without a capacity. A plant with furnaces of other kinds alone has none, if a sheet of
+    blast furnaces was read.
+    """
+    running = units[(units["kind"] == "BF") & units["status"].isin(_RUNNING)]
     n_running = running.groupby("plant").size().reindex(plants["plant"]).fillna(0).to_numpy(int)
-    is_known = plants["plant"].isin(units["plant"]).to_numpy(bool)
+    is_known = plants["plant"].isin(units["plant"]).to_numpy(bool) & has_blast_furnaces
     plants["n_blast_furnaces"] = pd.array(n_running, dtype="Int64")
     plants.loc[~is_known, "n_blast_furnaces"] = pd.NA
     relined = running[running["relining_year"].notna()].sort_values(["plant", "name"], kind="stable")

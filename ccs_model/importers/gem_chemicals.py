@@ -50,9 +50,13 @@ def row_id(plant: str, product: str) -> str:
 
 @dataclass(frozen=True)
 class GivenCapacities:
-    """Rows of a file of capacities by (plant, product); the product is "" if the row names none."""
+    """Rows of a file of capacities by (plant, product); the product is "" if the row names none.
+
+    `notices` says which values were converted.
+    """
 
     rows: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> GivenCapacities:
@@ -74,7 +78,7 @@ class GivenCapacities:
             elif plant:
                 at = {each: row["source"].at(int(row["line"]), each) for each in ("product", *GIVEN)}
                 rows[key] = {each: row[each] for each in (*GIVEN, TABLE_NOTE)} | {"place": place, "places": at}
-        return cls(rows)
+        return cls(rows, table.notices)
 
     def values_of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
         """Values given for a row of the inventory; a row without product applies to plants with one product."""

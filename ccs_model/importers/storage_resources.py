@@ -157,12 +157,15 @@ def _co2stop_resources(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -
 
     def add(
         layout: str, row: Mapping[str, Any], capacity: _Estimates, kind: str, formation: Mapping[str, Any], what: str
-    ) -> None:
+    ) -> bool:
+        """Add a site; whether it could be added."""
         if row["id"] and row["id"] in seen[layout]:
             made.lose(f"repeated rows of {layout}", row, capacity.amounts[1])
         elif (place := _place_in_country(made, row, polygons, capacity)) is not None:
             seen[layout].add(row["id"])
             sites.append(_site(row, place, capacity, kind, formation, what))
+            return True
+        return False
 
     for row in by_layout["units"]:
         formation = of_unit[row["id"]] = formations.get(row.get("formation", ""), {})
@@ -170,8 +173,9 @@ def _co2stop_resources(sheets: Sequence[Sheet], polygons: Mapping[str, Place]) -
         if capacity is None:
             made.left_out["units without a capacity"] += 1
             continue
-        with_capacity.add(row["id"])
-        add("units", row, capacity, "saline", formation, "")
+        # The traps of a unit that is left out count for themselves.
+        if add("units", row, capacity, "saline", formation, "") and row["id"]:
+            with_capacity.add(row["id"])
     for row in by_layout["traps"]:
         if row["unit"] in with_capacity:
             made.left_out["traps whose unit has a capacity, which includes theirs"] += 1
@@ -248,16 +252,21 @@ def _natcarb_resources(sheets: Sequence[Sheet], block_km: float | None) -> Resou
                 what = f"latitude {lat:g} and longitude {lon:g} lie outside North America"
                 issues.append(Issue(row["place"], what, hint))
             else:
-                rows.append({**row, "layout": sheet.layout, "capacity": capacity})
+                try:
+                    resource_class = class_of(row.get("class", ""), row["place"])
+                except InputError as error:
+                    issues += error.issues
+                else:
+                    rows.append({**row, "layout": sheet.layout, "capacity": capacity, "class": resource_class})
     raise_issues(issues)
-    together: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    together: dict[tuple[str, str, str, str, str], list[dict[str, Any]]] = {}
     for place, row in enumerate(rows):
-        # A reservoir of a field is a site of its own; the cells of a resource, or of a block of it, are one site.
+        # A reservoir of a field is a site of its own; the cells of a class of a resource, or of a block, are one site.
         own = _block_of(row["lat"], row["lon"], block_km) if row["layout"] == "cells" else str(place)
         basin = row.get("basin", row.get("state", ""))
-        together.setdefault((row["layout"], basin, row["name"], own), []).append(row)
+        together.setdefault((row["layout"], basin, row["name"], own, row["class"]), []).append(row)
     sites = []
-    for (layout, basin, name, _), cells in together.items():
+    for (layout, basin, name, _, resource_class), cells in together.items():
         weights = np.array([cell["capacity"].amounts[1] for cell in cells])
         tonnes = np.array([cell["capacity"].amounts for cell in cells]).sum(axis=0)
         adjusted = [cell["capacity"].adjusted for cell in cells if cell["capacity"].adjusted]
@@ -272,7 +281,7 @@ def _natcarb_resources(sheets: Sequence[Sheet], block_km: float | None) -> Resou
              "kind": "gas_field" if is_field else "saline", "is_offshore": "",
              **dict(zip(_CAPACITIES, tonnes / 1000.0, strict=True)),
              "area_km2": area_km2 if area_km2 > 0 else np.nan,
-             "resource_class": class_of(cells[0].get("class", ""), cells[0]["place"]),
+             "resource_class": resource_class,
              "note": f"{many}NATCARB v1502{' ' + cells[0].get('kind', '').lower() if is_field else ''}",
              "adjusted": join_first_names([f"{words} t" for words in adjusted], 1)}
         )  # fmt: skip

@@ -330,6 +330,8 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
     found = _find_columns(heading, columns)
     if not found and (match := _WITH_UNIT.fullmatch(_join_lines(heading))):
         found = _find_columns(match[1], columns)
+        # The unit tells columns with the same label apart.
+        found = [column for column in found if _factor(match[2].strip(), column)] if len(found) > 1 else found
     return found[0] if len(found) == 1 else None
 
 

@@ -71,14 +71,17 @@ def merge_tables(
     sectors = (*INVENTORIES, COAL_CHEMICALS)
     for name in sectors:
         result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
-    if inventories:
-        _drop_inventories(result, [name for name in sectors if name not in requested.inventory])
+    replaced = [name for name in sectors if inventories and name not in requested.inventory]
+    for name in replaced:
+        _drop_inventory(result, name)
     for inventory in inventories:
         for table in inventory.tables:
             if table.name == "references":
                 _override(result, table, is_instead=False)
             else:
                 _append(result, table.name, table.frame.assign(inventory=inventory.name))
+    if replaced:
+        _drop_units_without_plant(result)
     if terrain is not None:
         result.issues += _replace_terrain(result, terrain, folder, requested)
     if requested.oil_fields:
@@ -175,17 +178,22 @@ def _without_replaced_groups(shipped_rows: pd.DataFrame, table: Table) -> pd.Dat
     return shipped_rows[~shipped_rows[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
 
 
-def _drop_inventories(result: MergedTables, sectors: list[str]) -> None:
-    """Drop the shipped inventories that a scenario with files of its own does not name, with their units."""
-    dropped: set[str] = set()
-    for sector in sectors:
-        name = f"plants/{sector}"
-        dropped |= set(result.frames[name]["plant"])
-        result.frames[name] = result.frames[name].iloc[:0]
-        result.origins[name] = ""
+def _drop_inventory(result: MergedTables, sector: str) -> None:
+    """Drop a shipped inventory that a scenario with files of its own does not name."""
+    name = f"plants/{sector}"
+    result.frames[name] = result.frames[name].iloc[:0]
+    result.origins[name] = ""
+
+
+def _drop_units_without_plant(result: MergedTables) -> None:
+    """Drop the shipped units whose plant was dropped; a corrected copy of the plants keeps the units of their ids."""
+    kept = set().union(*(result.frames[name]["plant"] for name in PLANTS))
     for name in ("plants/steel_units", "plants/captive_units"):
         units = result.frames[name]
-        result.frames[name] = units[~units["plant"].isin(dropped)].reset_index(drop=True)
+        is_kept = [
+            source.is_own or plant in kept for source, plant in zip(units["source"], units["plant"], strict=True)
+        ]
+        result.frames[name] = units[is_kept].reset_index(drop=True)
 
 
 def _append(result: MergedTables, name: str, frame: pd.DataFrame) -> None:

@@ -343,9 +343,33 @@ def test_furnaces_are_read_from_unit_workbooks():
     assert list(tracker.units["relining_year"].fillna(0)) == [2019, 2015, 0]
     assert tracker.plants["n_blast_furnaces"].tolist()[0] == 2
     assert tracker.plants["bf_relining_years"].tolist() == ["BF 1:2015;BF 2:2019", ""]
+    # The plant of the electric arc furnace has no blast furnace; its furnace has no capacity.
+    assert tracker.plants["n_blast_furnaces"].tolist()[1] == 0
+    assert tracker.unknown_furnaces == ("U5 of P2",)
     furnaces["Blast Furnaces"][0][3] = "runs"
     with pytest.raises(InputError, match=r"iron\.xlsx:Blast Furnaces!D2: status 'runs' is unknown"):
         read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book(furnaces))])
+
+
+def test_blast_furnaces_count_without_a_capacity_and_are_unknown_without_their_sheet():
+    furnaces = {
+        "Blast Furnaces": [["U1", "P1", "BF 1", "operating", ">0", "2015"], ["U2", "P1", "BF 2", "operating", 900, ""]],
+        "Electric arc furnaces": [["U5", "P2", "EAF 1", "operating", 1200, None]],
+    }
+    tracker = read_gem([("t.xlsx", plant_book()), ("units.xlsx", unit_book(furnaces))])
+    assert tracker.plants["n_blast_furnaces"].tolist() == [2, 0]
+    assert tracker.plants["bf_relining_years"].tolist() == ["BF 1:2015", ""]
+    assert list(tracker.units["unit"]) == ["U2", "U5"] and tracker.unknown_furnaces == ("U1 of P1",)
+    del furnaces["Blast Furnaces"]
+    tracker = read_gem([("t.xlsx", plant_book()), ("units.xlsx", unit_book(furnaces))])
+    assert tracker.plants["n_blast_furnaces"].isna().all()
+
+
+def test_plant_with_reduced_iron_alone_is_not_counted_as_zero():
+    capacities = [*CAPACITIES[:-1], CAPACITIES[-1] | {"dri": 2_000}]
+    tracker = read_gem([("t.xlsx", plant_book(capacities=capacities))])
+    assert tracker.plants["dri_iron_ktpa"].tolist()[1] == 2_000
+    assert tracker.unquantified == ()
 
 
 def test_repeated_furnace_is_rejected_and_implausible_relining_is_noted():

@@ -97,6 +97,17 @@ def test_capacities_from_a_file_are_joined():
     assert chemicals_of(read_gem([("c.xlsx", chemicals_book())], (), ("again.csv", written.encode()))).is_complete
 
 
+def test_conversions_in_the_capacities_are_noticed():
+    caps = "plant;product;产能（万吨/年）;urea_share [%]\nC2;;1.800;0\n"
+    tracker = read_gem([("c.xlsx", chemicals_book())], (), ("caps.csv", caps.encode()))
+    assert chemicals_of(tracker).plants.loc[2, "capacity_ktpa"] == 18.0
+    assert [each for each in tracker.notices if each.startswith("caps.csv")] == [
+        "caps.csv:1: column '产能（万吨/年）' is converted from 万吨/年 to kt/y (× 10)",
+        "caps.csv:2:capacity_ktpa: '1.800' is read as 1.8; write 1800 if the point separates thousands",
+        "caps.csv:1: column 'urea_share [%]' is converted from % to share (× 0.01)",
+    ]
+
+
 def test_known_only_keeps_the_plants_with_all_values():
     chemicals = chemicals_of(read(given="C2,,350,,,0,\n", known_only=True))
     assert list(chemicals.plants["plant"]) == ["C2-ammonia"]

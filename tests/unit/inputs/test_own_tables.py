@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_own_inventory_loads_only_its_plants(scenario, write_csv):
     assert set(problem.routes["plant"]) == {"M1", "M2", "M3"}
     assert set(inputs["plants/steel"]["inventory"]) == {"mine.csv"}
     assert inputs.origins["plants/steel"] == "mine.csv (3 plants)"
+
+
+def test_corrected_copy_of_shipped_plants_keeps_their_furnaces(scenario, tmp_path, inputs):
+    with (data_folder() / "plants" / "steel.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    with_furnaces = set(inputs["plants/steel_units"]["plant"])
+    copied = [row for row in rows if row[0] in with_furnaces][:5]
+    with (tmp_path / "mine.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *copied])
+    loaded = load_inputs(scenario("mine.csv"))
+    shipped = inputs["plants/steel_units"]
+    kept = {row[0] for row in copied}
+    assert set(loaded["plants/steel_units"]["unit"]) == set(shipped["unit"][shipped["plant"].isin(kept)])
 
 
 def test_own_inventory_adds_its_plants_to_the_shipped_ones(scenario, write_csv, inputs):

@@ -91,6 +91,16 @@ def test_stated_emissions_are_split_by_the_sector_profile(scenario: MakeScenario
     assert streams.to_dict() == pytest.approx({"hydrogen_process_gas": 465.0, "reformer_flue_gas": 422.0})
 
 
+def test_unit_of_a_heading_distinguishes_columns_with_the_same_label(
+    scenario: MakeScenario, write_csv: WriteCsv
+) -> None:
+    header, row = rows(SOURCE, capacity_mw="")
+    labels = {"capacity_ktpa": "Capacity [kt/y]", "capacity_mw": "Capacity [MW]"}
+    write_csv([[labels.get(name, name) for name in header], row])
+    loaded = load_inputs(scenario("mine.csv"))["plants/sources"]
+    assert loaded["capacity_ktpa"].tolist() == [SOURCE["capacity_ktpa"]] and loaded["capacity_mw"].isna().all()
+
+
 def test_source_sheet_with_chinese_headings_is_read(scenario: MakeScenario, write_book: Callable[..., Path]) -> None:
     headings = {
         "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度",

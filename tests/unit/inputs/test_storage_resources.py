@@ -176,6 +176,35 @@ def test_omitted_rows_and_adjusted_estimates_of_co2stop_are_listed() -> None:
         read_storage("co2stop", [("units.csv", "\n".join((header, rows[-1])).encode())])
 
 
+def test_traps_count_where_their_unit_is_left_out_or_unknown() -> None:
+    header, _, *_ = UNITS.splitlines()
+    units = "\n".join(
+        (header, "F,DE_U_1,No place,50,80,120,0,0,0,Germany,0,0,", "F,,No id,10,20,40,0,0,0,Germany,10.7,53.2,WGS84")
+    )
+    none = ",0,0,0" * 2
+    traps = "\n".join(
+        (TRAPS.splitlines()[0],
+         f"DE_U_1,DE_T_8,Trap of the unit,10,20,30{none},Germany,9.5,53.1,WGS84",
+         f",DE_T_9,Trap without unit,20,40,60{none},Germany,9.8,53.4,WGS84")
+    )  # fmt: skip
+    found = read_storage("co2stop", [("units.csv", units.encode()), ("traps.csv", traps.encode())])
+    capacity_mt = (found.sites.set_index("site")["capacity_mid_kt"] / 1_000).to_dict()
+    assert capacity_mt == {"no_id": 20, "trap_of_the_unit": 20, "trap_without_unit": 40}
+    assert [*found.lost.values()] == [["units.csv:2 DE_U_1 (80.0 Mt)"]]
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_natcarb_cells_of_several_classes_are_a_site_for_each_class(order: slice) -> None:
+    header, first, second, *_ = CELLS.splitlines()
+    cells = [first, second.replace("Undiscovered: Basin Play", "stored")][order]
+    found = read_storage("natcarb", [("cells.csv", "\n".join((header, *cells)).encode())])
+    of_class = found.sites.set_index("resource_class")["capacity_mid_kt"].to_dict()
+    assert of_class == {"prospective": 3_000, "stored": 1_000}
+    wrong = "\n".join((header, first, second.replace("Undiscovered: Basin Play", "perhaps")))
+    with pytest.raises(InputError, match=r"cells\.csv:3.*'perhaps' is no class of the SRMS"):
+        read_storage("natcarb", [("cells.csv", wrong.encode())])
+
+
 def test_natcarb_estimates_out_of_order_are_adjusted_and_listed() -> None:
     cells = CELLS.replace("1000000,3000000,9000000", "4000000,3000000,9000000")
     resources = read_storage("natcarb", [("cells.csv", cells.encode())])
