@@ -11,7 +11,7 @@ import click
 
 from ccs_model.cli.command_options import PATH, Decorator, finite_range
 from ccs_model.cli.output_guard import validate_import_folder
-from ccs_model.errors import DONE, InputError, Issue
+from ccs_model.errors import DONE, FileError, InputError, Issue
 from ccs_model.runs.folder_writer import atomic_folder
 from ccs_model.units import count_text, join_first_names
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
 
 _NAMED = 5
+# Capacity in Mt from which a total is given in Gt.
+_MT_AS_GT = 1_000.0
 
 
 def _number_option(name: str, help: str, *, default: float | None = None, high: float | None = None) -> Decorator[Any]:
@@ -102,6 +104,7 @@ def simccs(
         simccs_scenario,
         simccs_tables,
         target_issues,
+        with_own_rows,
     )
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
@@ -116,14 +119,16 @@ def simccs(
     files = {"scenario.yaml": simccs_scenario(name, case).encode()}
     for table, frame in tables.items():
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
+    files, _ = with_own_rows(out, files)
     with atomic_folder(out, files, force=force) as made, _errors_at(lambda where: simccs_place(read, where)):
         build_problem(*read_checked(made / "scenario.yaml"))
     for notice in simccs_notices(read, case):
         click.echo(notice, err=True)
     n_junctions = len(tables["transport/hubs"])
     click.echo(
-        f"{out}: scenario.yaml and data/ with {len(read.sources)} sources, {len(read.sinks)} sinks, "
-        f"{n_junctions} junctions, {len(read.edges)} edges, {len(read.trends)} pipe trends\n"
+        f"{out}: scenario.yaml and data/ with {count_text(len(read.sources), 'source')}, "
+        f"{count_text(len(read.sinks), 'sink')}, {count_text(n_junctions, 'junction')}, "
+        f"{count_text(len(read.edges), 'edge')}, {count_text(len(read.trends), 'pipe trend')}\n"
         f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}"
     )
     return DONE
@@ -169,8 +174,10 @@ def gem(
     inventory gives the locations of ammonia and methanol plants, and you add their capacities.
     """
     from ccs_model.importers import (
+        CAPACITIES,
         INSTEAD,
         PACK,
+        discarded_capacities,
         gem_advice,
         gem_files,
         gem_needs,
@@ -178,6 +185,7 @@ def gem(
         gem_place,
         gem_trial,
         read_gem,
+        with_own_rows,
     )
     from ccs_model.inputs.csv_reader import table_bytes
     from ccs_model.inputs.load import load_tables
@@ -192,6 +200,11 @@ def gem(
     needs, made_files = gem_needs(tracker), gem_files(tracker)
     instead = made_files.pop(INSTEAD, None)
     inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
+    if CAPACITIES in made_files and (lost := discarded_capacities(out / CAPACITIES, made_files[CAPACITIES])):
+        what = f"has capacities that this import would discard ({join_first_names(lost, _NAMED)})"
+        hint = f"give it as --capacities {_quoted(out / CAPACITIES)}, or move it"
+        raise FileError(f"{out / CAPACITIES}: {what}; {hint}")
+    made_files, kept = with_own_rows(out, made_files, keeps_tables=True)
     with atomic_folder(out, made_files, force=force) as made:
         with _errors_at(lambda where: gem_place(tracker, where)):
             if not needs:
@@ -205,15 +218,17 @@ def gem(
             (made / "chemicals.csv").write_bytes(made_files["chemicals.csv"])
         if instead is not None:
             (made / INSTEAD).write_bytes(instead)
+    for name in kept:
+        click.echo(f"kept: {out / name}, which has rows", err=True)
     _show_missing(tracker, out)
     n_operating = int(tracker.plants["status"].isin(("operating", "operating pre-retirement")).sum())
     held = f"{out}: scenario.yaml, {', '.join(inventories)} and data/ with "
     parts = []
     if "steel.csv" in inventories:
         parts.append(
-            f"{len(tracker.plants):,} steel plants in {_countries(len(set(tracker.in_country)))}, {n_operating:,} "
-            f"operating with {tracker.plants['crude_steel_ktpa'].sum() / 1000:,.1f} Mt crude steel a year, and "
-            f"{len(tracker.units):,} furnaces"
+            f"{count_text(len(tracker.plants), 'steel plant')} in {_countries(len(set(tracker.in_country)))}, "
+            f"{n_operating:,} operating with {tracker.plants['crude_steel_ktpa'].sum() / 1000:,.1f} Mt crude steel a "
+            f"year, and {count_text(len(tracker.units), 'furnace')}"
         )
     if tracker.chemicals is not None:
         products = tracker.chemicals.plants["product"].value_counts()
@@ -266,7 +281,7 @@ def storage(
     Costs and rates of wells are those of the classes of sites.
     """
     from ccs_model.bounded_reading import RUN_FILE_BYTES
-    from ccs_model.importers import read_storage, storage_files
+    from ccs_model.importers import read_storage, storage_files, with_own_rows
     from ccs_model.inputs.load import load_tables
     from ccs_model.scenario.sections import OwnTables
     from ccs_model.scenario.yaml_document import contents
@@ -283,7 +298,7 @@ def storage(
     ]
     made = read_storage(source, read, countries, min_mt or 0.0, block_km)
     with (
-        atomic_folder(out, storage_files(source, made), force=force) as folder,
+        atomic_folder(out, with_own_rows(out, storage_files(source, made))[0], force=force) as folder,
         _errors_at(lambda where: where.replace(folder.name, str(out), 1)),
     ):
         load_tables(OwnTables(folder.parent, data=folder.name))
@@ -296,11 +311,12 @@ def storage(
     ):
         if sites:
             click.echo(f"{words}: {join_first_names(sites, _NAMED)}", err=True)
-    total_gt = made.sites["capacity_mid_kt"].sum() / 1e6
+    total_mt = made.sites["capacity_mid_kt"].sum() / 1e3
+    total = f"{total_mt / 1e3:,.1f} Gt" if total_mt >= _MT_AS_GT else f"{total_mt:,.0f} Mt"
     n_countries = made.sites.loc[made.sites["province"] != "", "province"].nunique()
     click.echo(
         f"{out}: storage/sites.csv and references.csv with {count_text(len(made.sites), 'site')}"
-        f"{f' in {_countries(n_countries)}' if n_countries else ''}, {total_gt:,.1f} Gt\n"
+        f"{f' in {_countries(n_countries)}' if n_countries else ''}, {total}\n"
         f"Next: put the folder beside a scenario and name it there, data: {out.name}"
     )
     return DONE

@@ -16,7 +16,7 @@ from ccs_model.importers.gem import GemTracker
 from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
 from ccs_model.inputs.country_packs import countries
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.units import join_first_names
+from ccs_model.units import count_text, join_first_names
 
 INSTEAD = "data/instead.txt"
 CAPACITIES = "capacities.csv"
@@ -120,7 +120,7 @@ def gem_needs(tracker: GemTracker) -> list[str]:
     """A line for each table that the user must complete before the scenario can be solved."""
     lines = []
     if tracker.chemicals is not None and not tracker.chemicals.is_complete:
-        lacks = ", ".join(f"{name} in {n:,} rows" for name, n in tracker.chemicals.n_missing.items())
+        lacks = ", ".join(f"{name} in {count_text(n, 'row')}" for name, n in tracker.chemicals.n_missing.items())
         lines.append(
             f"chemicals.csv lacks {lacks}; enter the values in {CAPACITIES} (see --capacities) or in chemicals.csv"
         )

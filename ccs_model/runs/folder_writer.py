@@ -298,8 +298,8 @@ def create_folder_files(folder: Path, files: Mapping[str, bytes]) -> None:
 def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
     """Write the files to a temporary folder, yield it for validation, then move them to `folder`.
 
-    An error inside the block leaves nothing behind. With `force`, the top-level files and folders of `files` replace
-    those of the same name; all others are kept. Raises FileError if `folder` contains files and not `force`.
+    An error inside the block leaves nothing behind. With `force`, the files replace those of the same name; all others
+    are kept, also those beside them in a folder. Raises FileError if `folder` contains files and not `force`.
     """
     _validate_new_files(folder, force)
     target = folder.absolute()  # so that the current folder has a name
@@ -310,7 +310,7 @@ def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = Fal
                 _fill(files, made)
                 yield made
                 _validate_new_files(folder, force)
-                _move_files(made, target, sorted({PurePath(name).parts[0] for name in files}))
+                _move_files(made, target)
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
@@ -319,11 +319,17 @@ def _restore_files(folder: Path) -> None:
     """Remove what killed commands left beside `folder`, and restore files that they had moved aside."""
     for aside in stale_paths(folder.parent, folder.name, _OLD):
         with contextlib.suppress(OSError):
-            for path in aside.iterdir():
-                if not (folder / path.name).exists():
-                    path.rename(folder / path.name)
+            for name in _files_in(aside):
+                if not lexists(folder / name):
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    (aside / name).rename(folder / name)
     for kind in (_OLD, _PART):
         remove_stale(folder.parent, folder.name, kind)
+
+
+def _files_in(folder: Path) -> list[PurePath]:
+    """Names of the files of a folder and of the folders in it."""
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def _validate_new_files(folder: Path, force: bool) -> None:
@@ -337,31 +343,45 @@ def _validate_new_files(folder: Path, force: bool) -> None:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def _move_files(made: Path, folder: Path, names: list[str]) -> None:
+def _move_files(made: Path, folder: Path) -> None:
     """Move the new files to `folder`; existing ones are moved aside first, and moved back if anything fails."""
     if not folder.exists():
         made.rename(folder)
         sync_folder(folder.parent)
         return
+    names = _files_in(made)
+    for name in names:
+        if (folder / name).is_dir():
+            raise FileError(f"{folder / name}: is a folder, where a file would be written; move it")
     aside = folder.with_name(temporary_name(_OLD, folder.name))
     with deferred_signals():
         aside.mkdir()
-        done: list[str] = []
+        new_folders = [
+            folder / each.relative_to(made)
+            for each in sorted(made.rglob("*"))
+            if each.is_dir() and not (folder / each.relative_to(made)).exists()
+        ]
         try:
+            for each in new_folders:
+                each.mkdir()
             for name in names:
-                if (folder / name).exists() or (folder / name).is_symlink():
+                if lexists(folder / name):
+                    (aside / name).parent.mkdir(parents=True, exist_ok=True)
                     (folder / name).rename(aside / name)
                 (made / name).rename(folder / name)
-                done.append(name)
         except BaseException:
             for name in names:
-                if name in done:
+                if not lexists(made / name):
                     (folder / name).rename(made / name)
-                if (aside / name).exists() or (aside / name).is_symlink():
+                if lexists(aside / name):
                     (aside / name).rename(folder / name)
+            for each in reversed(new_folders):
+                with contextlib.suppress(OSError):
+                    each.rmdir()
             shutil.rmtree(aside, ignore_errors=True)
             raise
-    sync_folder(folder)
+        for inside in dict.fromkeys([*((folder / name).parent for name in names), *new_folders, folder]):
+            sync_folder(inside)
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -159,12 +159,12 @@ def test_a_failed_move_restores_the_existing_files(tmp_path: Path, monkeypatch: 
     rename = Path.rename
 
     def rename_on_full_disk(path: Path, target: Path) -> Path:
-        if target == workdir / "b" and path.parent.name.endswith(".part"):
+        if target == workdir / "b" / "c" and path.parent.parent.name.endswith(".part"):
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", rename_on_full_disk)
-    new = {"a": b"new", "b/c": b"new", "d": b"new"}
+    new = {"a": b"new", "b/a/a": b"new", "b/c": b"new", "d": b"new"}
     with (
         pytest.raises(FileError, match="desk: cannot be written: No space left on device"),
         atomic_folder(workdir, new, force=True),
@@ -172,6 +172,22 @@ def test_a_failed_move_restores_the_existing_files(tmp_path: Path, monkeypatch: 
         pass
     assert names_in(tmp_path) == ["desk"] and names_in(workdir) == ["a", "b"]
     assert (workdir / "a").read_bytes() == (workdir / "b" / "c").read_bytes() == b"old"
+    assert names_in(workdir / "b") == ["c"]
+
+
+def test_files_beside_the_new_ones_in_a_folder_are_kept(tmp_path: Path) -> None:
+    workdir = tmp_path / "desk"
+    create_folder_files(workdir, {"data/prices/power.csv": b"own", "data/a.csv": b"old"})
+    with atomic_folder(workdir, {"data/a.csv": b"new", "data/plants/b.csv": b"b"}, force=True):
+        pass
+    found = {path.relative_to(workdir).as_posix(): path.read_bytes() for path in workdir.rglob("*.csv")}
+    assert found == {"data/prices/power.csv": b"own", "data/a.csv": b"new", "data/plants/b.csv": b"b"}
+    assert names_in(tmp_path) == ["desk"]
+    with (
+        pytest.raises(FileError, match=r"prices: is a folder, where a file would be written"),
+        atomic_folder(workdir / "data", {"a.csv": b"newest", "prices": b"x"}, force=True),
+    ):
+        pass
 
 
 def test_an_existing_file_is_kept_if_hard_links_are_not_supported(

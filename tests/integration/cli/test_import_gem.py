@@ -50,7 +50,7 @@ def test_an_import_of_chinese_plants_needs_no_further_data(tmp_path, tracker):
     answer = run(tracker, "-o", out, "--country", "China")
     assert answer.exception is None, answer.exception
     assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
-    assert "1 steel plants in 1 country, 1 operating with 5.0 Mt crude steel a year" in answer.stdout
+    assert "1 steel plant in 1 country, 1 operating with 5.0 Mt crude steel a year" in answer.stdout
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
         "data/references.csv",
         "scenario.yaml",
@@ -111,6 +111,50 @@ def test_existing_files_are_replaced_only_with_force(tmp_path, tracker):
 
 
 @pytest.mark.slow
+def test_an_import_keeps_what_the_user_has_added_to_an_earlier_one(tmp_path, tracker):
+    out = tmp_path / "out"
+    assert run(tracker, "-o", out, "--country", "Germany").exception is None
+    for table, row in TABLES.items():
+        with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
+            file.write(row + "\n")
+    own = out / "data" / "technologies" / "location_factors.csv"
+    own.parent.mkdir()
+    own.write_text("country,factor\n", encoding="utf-8")
+    answer = run(tracker, "-o", out, "--country", "Germany", "--force")
+    assert answer.exception is None, answer.exception
+    tables = {table: (out / "data" / f"{table}.csv").read_text(encoding="utf-8").splitlines() for table in TABLES}
+    assert [rows[-1] for rows in tables.values()] == [*TABLES.values()]
+    assert len(tables["references"]) == 3 and own.is_file()
+    kept = [line for line in answer.stderr.splitlines() if line.startswith("kept: ")]
+    assert kept == [f"kept: {out / 'data' / table}.csv, which has rows" for table in TABLES if table != "references"]
+
+
+@pytest.mark.slow
+def test_an_import_does_not_discard_capacities_that_were_entered(tmp_path):
+    from tests.unit.inputs.gem_workbooks import chemicals_book
+
+    inventory, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
+    inventory.write_bytes(chemicals_book())
+    assert run(inventory, "-o", out, "--country", "China").exception is None
+    capacities = out / "capacities.csv"
+    header, first, *others = capacities.read_text(encoding="utf-8").splitlines()
+    position = header.split(",").index("capacity_ktpa")
+    cells = first.split(",")
+    cells[position] = "600"
+    entered = "\n".join((header, ",".join(cells), *others)) + "\n"
+    capacities.write_text(entered, encoding="utf-8")
+    error = run(inventory, "-o", out, "--country", "China", "--force").exception
+    assert isinstance(error, FileError)
+    assert str(error) == (
+        f"{capacities}: has capacities that this import would discard (C1 ammonia); give it as --capacities "
+        f"{capacities}, or move it"
+    )
+    assert capacities.read_text(encoding="utf-8") == entered
+    again = run(inventory, "-o", out, "--country", "China", "--force", "--capacities", capacities)
+    assert again.exception is None and ",600" in capacities.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_an_import_of_chemical_plants_lists_missing_data_and_is_solved_once_complete(tmp_path):
     from tests.unit.inputs.gem_workbooks import chemicals_book
 
@@ -121,7 +165,7 @@ def test_an_import_of_chemical_plants_lists_missing_data_and_is_solved_once_comp
     assert f"{tracker}: the chemicals inventory has no capacities; 2 of 2 rows lack required data" in answer.stderr
     assert "  capacity_ktpa: missing in 2 rows" in answer.stderr
     assert "for 2 it suggests a shipped plant nearby" in answer.stderr
-    assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
+    assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 row" in answer.stdout
     with pytest.raises(InputError) as error:
         ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
     missing_cells = [issue.where for issue in error.value.issues]

@@ -104,13 +104,13 @@ def test_force_replaces_an_earlier_import_and_keeps_other_files(tmp_path):
     out.mkdir()
     assert run(PUBLISHED / "cap", "-o", out, *CAP).exception is None  # an empty folder is filled
     (out / "notes.txt").write_text("mine")
-    (out / "data" / "stray.csv").write_text("old")
+    (out / "data" / "own.csv").write_text("mine")
     error = import_error(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
     assert "already contains files" in str(error)
     assert run(PUBLISHED / "price", "-o", out, "--mode", "price", "--force").exception is None
     assert read_scenario(out / "scenario.yaml").name == "SimCCS price"
     assert (out / "notes.txt").read_text() == "mine"
-    assert not (out / "data" / "stray.csv").exists()
+    assert (out / "data" / "own.csv").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -368,7 +368,7 @@ def test_import_command_writes_a_data_folder_and_reports_omitted_rows(tmp_path: 
     args = ["import", "storage", "co2stop", *files, *options]
     result = CliRunner().invoke(group, args, standalone_mode=False)
     assert result.exception is None, result.exception
-    assert "with 1 site in 1 country, 0.5 Gt" in result.stdout
+    assert "with 1 site in 1 country, 460 Mt" in result.stdout
     assert "left out: sites of other countries (3)" in result.stderr
     assert "country (1): " + f"{files[0]}:6 NL_S_1 (1.0 Mt)" in result.stderr
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["site"].tolist() == ["pavlikeni_zone"]
@@ -383,7 +383,7 @@ def test_import_command_reads_a_shapefile(tmp_path: Path) -> None:
     args = ["import", "storage", "natcarb", *files, "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(group, args, standalone_mode=False)
     assert result.exception is None, result.exception
-    assert "with 1 site, 0.0 Gt" in result.stdout
+    assert "with 1 site, 21 Mt" in result.stdout
     assert "left out: rows without a capacity (1)" in result.stderr
     assert pd.read_csv(tmp_path / "out" / "storage" / "sites.csv")["capacity_mid_kt"].tolist() == [21_319.7]
 
