@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.plan.stored_run import Edit
-from ccs_model.report.workbook.workbook_reader import Place, WorkbookReader, is_digits
+from ccs_model.report.workbook.workbook_reader import Place, WorkbookReader, is_digits, is_same_number
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.schema import is_within
 
@@ -91,8 +91,8 @@ class CollectedEdits:
             self.add_issue(place, "holds a formula, expected a value", f"type its value: {cell.value!r}")
         return False
 
-    def number(self, place: Place, low: float, high: float, unit: str) -> float | None:
-        """The number of a cell within its range; None, with an issue, if there is none."""
+    def number(self, place: Place, low: float, high: float, unit: str, solved: object = None) -> float | None:
+        """The number of a cell within its range, or the solved one; None, with an issue, if there is none."""
         if not self.require_plain_value(place, f"a number from {low:g} to {high:g}"):
             return None
         value = self.book.value_at(place)
@@ -107,7 +107,7 @@ class CollectedEdits:
                 place, f"expected a number from {low:g} to {high:g}, got {got}", hint or "type digits and no unit"
             )
             return None
-        if not low <= value <= high:
+        if not low <= value <= high and not is_same_number(float(value), solved):
             hint = f"{value:g} % is {value / 100:g}" if high <= 1 < value <= 100 else unit
             self.add_issue(place, f"expected a number from {low:g} to {high:g}, got {value:g}", hint)
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +64,19 @@ _TRUTH: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 _CARBON, _SOCIAL = "policy.carbon_price_per_t", "policy.social_cost_of_carbon_per_t"
 _SERIES = "policy.social_cost_series"
 _YEARS, _STATIC = "years", "static"
+# Factors of what a scenario may lack: whether it has it, what it is, and what else to do.
+_SCALED: Mapping[str, tuple[Callable[[Scenario], bool], str, str]] = {
+    "oil_factor": (  # sites in tables of the user may be oil fields
+        lambda s: s.storage.oil_fields or s.data is not None,
+        "payments of oil fields",
+        "give key storage.oil_fields the value yes",
+    ),
+    "subsidy_factor": (
+        lambda s: s.policy.paid_per_captured_t > 0 or s.policy.paid_per_avoided_t > 0,
+        "policy payments per tonne",
+        "give key policy.paid_per_captured_t or policy.paid_per_avoided_t a value",
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +199,8 @@ class _Edits(CollectedEdits):
             if not key:
                 self._check_non_input(place, names[name])
                 continue
-            value = self.number(place, float(each["low"]), float(each["high"]), each["meaning"])
             solved = self.book.value_at(names[name])
+            value = self.number(place, float(each["low"]), float(each["high"]), each["meaning"], solved)
             if value is None or is_same_number(value, solved):
                 continue
             known = 1.0 if key == PLAY else _leaf(self.solved, key)
@@ -201,6 +214,10 @@ class _Edits(CollectedEdits):
                 self.add_edit(place, name, key, known, convert_to_type_of(value, known))
                 self.change(key, convert_to_type_of(value, known), place)
         for name, (value, place) in factors.items():
+            if name in _SCALED and not _SCALED[name][0](self.solved):
+                _, what, hint = _SCALED[name]
+                self.add_issue(place, f"multiplies {what}, and the scenario has none", f"restore 1, or {hint}")
+                continue
             for key in declared[name]["scales"].split():
                 if key not in (_CARBON, _SOCIAL) and self.take(key, place):
                     known = _leaf(self.solved, key)
@@ -373,6 +390,10 @@ class _Edits(CollectedEdits):
                 self.add_issue(place, f"'{typed}' is no decision on a plant", decision_hint(text))
                 continue
             required, year, excluded = found
+            if excluded and (kept := [key for key in plants.committed if key.partition("/")[0] == plant]):
+                hint = "clear this cell, or remove the commitment from the scenario"
+                self.add_issue(place, f"'{plant}' has a committed retrofit, plants.committed.{kept[0]}", hint)
+                continue
             # A decision that is cleared names the key that it had.
             of_key = found if any(found) else plant_decision(old) or found
             key = "exclude" if of_key[2] else "not_before" if of_key[1] and not of_key[0] else "require"
@@ -428,8 +449,13 @@ class _Edits(CollectedEdits):
             if len(excluded) == len(sites):
                 self.add_issue(changed[0], "no storage site is left", f"write {YES} for one of them")
             elif self.take("storage.exclude", changed[0]):
-                self.change("storage.exclude", tuple(excluded), *changed)
+                # Sites that the table does not list stay excluded.
+                basins = {str(self.book.value_at(at)) for at in self.book.places("site_basins")}
+                others = [each for each in storage.exclude if each not in sites and each not in basins]
+                self.change("storage.exclude", (*excluded, *others), *changed)
                 self.cells_of |= {f"storage.exclude[{i}]": [place] for i, place in enumerate(excluded.values())}
+                for i in range(len(excluded), len(excluded) + len(others)):
+                    self.kept[f"storage.exclude[{i}]"] = self.solved.places.get("storage.exclude", "storage.exclude")
         capacities = dict(storage.capacity_kt)
         edited: list[Place] = []
         for site, (_, _, _, place, before) in zip(sites, columns, strict=True):

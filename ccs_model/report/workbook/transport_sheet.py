@@ -241,6 +241,7 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
     sheet.leave_unprinted(top, block.last)
     sheet.book.mark(
         site_ids=block.column("site"),
+        site_basins=block.column("basin"),
         site_use=block.column("use"),
         site_use_solved=block.column("use_solved"),
         site_capacity=block.column("new_capacity_kt"),

@@ -75,6 +75,12 @@ ERRORS: tuple[dict[str, tuple[Callable[[Workbook], object], str]], ...] = (
         "Inputs!C": (lambda book: setattr(new_value(book, "storage.sites"), "value", "[Ordoss]"),
                      "site or basin 'Ordoss' is not in the tables (did you mean 'Ordos'?)"),
     },
+    {
+        "Inputs!D21": (set_named("oil_factor", 2),
+                       "multiplies payments of oil fields, and the scenario has none (restore 1, or give key storage."),
+        "Inputs!D22": (set_named("subsidy_factor", 2),
+                       "multiplies policy payments per tonne, and the scenario has none (restore 1, or give key"),
+    },
     {"Plants!D": (set_named("plant_decisions", "require"), "cannot be retrofitted: below the smallest size")},
     {"Storage!C": (lambda book: [setattr(cell, "value", "no") for cell in cells(book, "site_use")],
                    "no storage site is left")},

@@ -227,6 +227,41 @@ def test_an_exclusion_keeps_its_reason(tmp_path: Path) -> None:
     assert excluded_after("MEOH_48", "require from 2031") == ({"MEOH_22": "closes"},)
 
 
+def test_a_rate_beyond_the_range_of_the_workbook_is_no_error_until_it_is_edited(tmp_path: Path) -> None:
+    (tmp_path / "five.yaml").write_text(SCENARIO + "discount_rate: 0.6\n", encoding="utf-8")
+    book = ccs.optimize(tmp_path / "five.yaml").to_excel(tmp_path / "plan.xlsx")
+    assert not read_edited_workbook(book).revision.edits
+    with pytest.raises(InputError, match=r"expected a number from 0 to 0\.5, got 0\.7"):
+        read_edited_workbook(edited(book, tmp_path / "edited.xlsx", set_named("discount_rate", 0.7)))
+
+
+def test_excluded_sites_that_the_workbook_does_not_list_stay_excluded(tmp_path: Path) -> None:
+    changed = SCENARIO.replace("sites: [Ordos, Qinshui]", "sites: [Ordos, Qinshui], exclude: [nanpu, ordos_6, Qinshui]")
+    (tmp_path / "five.yaml").write_text(changed, encoding="utf-8")
+    book = ccs.optimize(tmp_path / "five.yaml").to_excel(tmp_path / "plan.xlsx")
+
+    def use(site: str, text: str) -> tuple[str, ...]:
+        edit = partial(lambda each: setattr(by_id(each, "site_ids", "site_use", site), "value", text))
+        return read_edited_workbook(edited(book, tmp_path / "edited.xlsx", edit)).scenario.storage.exclude
+
+    assert use("ordos_5", "no") == ("ordos_5", "ordos_6", "qinshui", "nanpu")
+    assert use("qinshui", "yes") == ("ordos_6", "nanpu")
+
+
+def test_excluding_a_plant_with_a_committed_retrofit_is_reported_at_its_cell(tmp_path: Path) -> None:
+    (tmp_path / "five.yaml").write_text(SCENARIO, encoding="utf-8")
+    row = ccs.optimize(tmp_path / "five.yaml").retrofits.iloc[0]
+    kept = SCENARIO.replace("min_emissions", f"committed: {{{row['route']}: {row['year']}}}, min_emissions")
+    (tmp_path / "kept.yaml").write_text(kept, encoding="utf-8")
+    book = ccs.optimize(tmp_path / "kept.yaml").to_excel(tmp_path / "plan.xlsx")
+    edit = partial(lambda each: setattr(plant(each, row["plant"]), "value", "exclude"))
+    with pytest.raises(InputError) as caught:
+        read_edited_workbook(edited(book, tmp_path / "edited.xlsx", edit))
+    (issue,) = caught.value.issues
+    assert "edited.xlsx:Plants!D" in issue.where
+    assert issue.what == f"'{row['plant']}' has a committed retrofit, plants.committed.{row['route']}"
+
+
 @pytest.mark.parametrize("lang", ["zh", "both"])
 def test_capacity_of_a_site_can_be_edited_in_every_language(solved_run: Path, tmp_path: Path, lang: str) -> None:
     written = run("optimize", solved_run / "plan.xlsx", "--lang", lang, "--out", tmp_path / "run", "-q")
