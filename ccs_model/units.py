@@ -36,6 +36,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_mn_per_km", "million {currency}/km", "#,##0.000"),
     Unit("_mn_per_ktpa", "million {currency} per kt/y", "#,##0.0000"),
     Unit("_mn_per_km_per_ktpa", "million {currency}/km per kt/y", "0.000000"),
+    Unit("_per_mn", "per million {currency}", "#,##0.000"),
     Unit("_kt_per_mn", "kt per million {currency}", "#,##0.000"),
     Unit("_per_gj", "{currency}/GJ", "#,##0.0"),
     Unit("_per_kwh", "{currency}/kWh", "0.0000"),

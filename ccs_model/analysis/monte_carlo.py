@@ -26,7 +26,7 @@ from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, plan_at, solution
 from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
 from ccs_model.arguments import callback, choice, file_path, optional, whole_number
 from ccs_model.atomic_files import write_atomic
-from ccs_model.errors import InputError, Issue, NoPlanError
+from ccs_model.errors import CcsModelError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
@@ -44,6 +44,7 @@ from ccs_model.runs.run_reader import (
     SolvedProblem,
     is_run,
     read_point,
+    read_run,
     require_plan,
     solved_problem_of,
     validate_own_model,
@@ -51,6 +52,7 @@ from ccs_model.runs.run_reader import (
 from ccs_model.runs.run_writer import copy_run, input_files, read_json, write_request, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import ScenarioLike, inputs_of, solve
+from ccs_model.units import join_first_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,8 +299,9 @@ def _fixed_plan(
     for place in filter(None, (own, run, key.folder())):
         if cached_manifest(place, key) is None:
             if place == run:
-                what = f"{place} is not a run of this scenario with these tables and this version"
-                raise InputError([Issue("run", what)])
+                raise InputError(
+                    [Issue("run", f"{place} is not a run of {scenario.name}: {_difference(place, scenario)}")]
+                )
             continue
         document = read_json(place / "plan.json")
         require_plan(place, document)
@@ -312,6 +315,24 @@ def _fixed_plan(
     return plan, matrix
 
 
+def _difference(place: Path, scenario: Scenario) -> str:
+    """Why a folder is not a run of a scenario."""
+    try:
+        run = read_run(place)
+    except CcsModelError:
+        return "it is no complete run"
+    keys = ("name", "description")
+    there, here = (each.model_dump(exclude=dict.fromkeys(keys, True)) for each in (run.scenario, scenario))
+    differs = [
+        f"{section}.{name}" if isinstance(value, dict) else section
+        for section, value in here.items()
+        for name in (value if isinstance(value, dict) else (section,))
+        if (there[section].get(name) != value[name] if isinstance(value, dict) else there[section] != value)
+    ]
+    named = join_first_names(differs, _NAMED)
+    return f"{named} differ{'s' if len(differs) == 1 else ''}" if differs else "its tables or its version differ"
+
+
 def _name(chunk: int) -> str:
     return f"{chunk:06d}"
 
@@ -322,6 +343,7 @@ def _rows(folder: Path, n_chunks: int) -> dict[int, list[dict[str, Any]]]:
     return {chunk: read_json(path) for chunk, path in paths.items() if path.exists()}
 
 
+_NAMED = 3
 QUANTILES = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
 # A tornado compares the lowest and the highest of this many equal parts of a parameter.
 _PARTS = 5

@@ -17,6 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ccs_model.analysis.jobs import EndedJob, Job, Scheduler, message_of, processes_of, results_of, share_of
@@ -299,10 +300,15 @@ class _Cases:
             "currency": base.currency,
             "price_year": base.price_year,
             "keys": list(dict.fromkeys(key for changes in variations for key in changes)),
-            "cases": json.loads(json.dumps(cases, default=list)),
+            "cases": json.loads(json.dumps(cases, default=_plain_value)),
         }
         sha = RunKey.analysis_sha256(json.dumps(spec, sort_keys=True, ensure_ascii=False))
         return cls({"key": sha, **spec}, f"{base_key.slug}-sweep-{sha[:8]}", tasks, tuple(inputs.values()))
+
+
+def _plain_value(value: Any) -> Any:
+    """A number of numpy as one of Python, and any other sequence as a list."""
+    return value.item() if isinstance(value, np.generic) else list(value)
 
 
 def _read_spec(path: Path) -> dict[str, Any]:
@@ -377,6 +383,9 @@ class _Runs:
         result = Sweep(self._folder, str(self._spec["scenario"]), table, plants, is_part, warnings)
         if result.n_missing:
             write_atomic(self._folder / PARTIAL, csv_text(table).encode())
+            # Tables of a sweep that was complete before would contradict it.
+            for stale in (TABLE, BOOK):
+                (self._folder / stale).unlink(missing_ok=True)
             return result
         write_atomic(self._folder / TABLE, csv_text(table).encode())
         name, money = self._spec["scenario"], f"{self._spec['currency']} {self._spec['price_year']}"

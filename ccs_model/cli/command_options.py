@@ -43,9 +43,11 @@ class _Finite(click.FloatRange):
         return number
 
 
-def finite_range(low: float | None = None, high: float | None = None, *, above: bool = False) -> click.FloatRange:
-    """Return the type of a finite number from `low` (or `above` it) to `high`."""
-    return _Finite(min=low, min_open=above, max=high)
+def finite_range(
+    low: float | None = None, high: float | None = None, *, above: bool = False, below: bool = False
+) -> click.FloatRange:
+    """Return the type of a finite number from `low` (or `above` it) to `high` (or `below` it)."""
+    return _Finite(min=low, min_open=above, max=high, max_open=below)
 
 
 PATH = _NonEmptyPath(path_type=Path)

@@ -332,8 +332,8 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 """,
 )
 @scenario_or_run_argument
-@click.option("--within", "within_share", type=finite_range(0, 1, above=True), default=0.01, show_default=True,
-              help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
+@click.option("--within", "within_share", type=finite_range(0, 1, above=True, below=True), default=0.01,
+              show_default=True, help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Number of maximally different plans.")  # fmt: skip
 @click.option("--all-links", is_flag=True, help="Allow pipes on all candidate links; takes longer.")

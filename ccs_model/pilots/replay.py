@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -12,8 +13,10 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.arguments import callback, file_path, instance_of, items_of, optional
-from ccs_model.errors import CheckError, InfeasibleError, InputError, Issue, NoPlanError
+from ccs_model.errors import CheckError, InfeasibleError, InputError, Issue, NoPlanError, raise_issues
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.declarations import PLANTS
 from ccs_model.inputs.load import load_tables
 from ccs_model.pilots import replay_cases
 from ccs_model.pilots.replay_cases import ReplayContext
@@ -52,13 +55,20 @@ class ReplayContexts:
     made: dict[str, ReplayContext] = field(default_factory=dict)
 
     def of(self, case: Case) -> ReplayContext:
-        """Return the context of a case. Raises InputError for invalid tables."""
+        """Return the context of a case. Raises InputError for invalid tables and for plants that they lack."""
         key = "" if case.data is None else str((case.folder / case.data).resolve())
         if key not in self.made:
             own = OwnTables(case.folder, data=case.data) if case.data is not None else None
             given = self.inputs if own is None else None
             self.made[key] = ReplayContext(given if given is not None else load_tables(own))
-        return self.made[key]
+        context = self.made[key]
+        known = {str(plant) for table in PLANTS for plant in context.inputs[table]["plant"]}
+        raise_issues(
+            Issue(f"{case.place}: plants[{i}]", f"no plant '{plant}' in the tables", nearest_hint(plant, known))
+            for i, plant in enumerate(case.plants)
+            if plant not in known
+        )
+        return context
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,10 @@ def replay(
             read.append(each if isinstance(each, Case) else read_case(file_path("cases", each, expected)))
         except InputError as error:
             issues += error.issues
+    n_cases = Counter(case.case for case in read)
+    issues += [
+        Issue(f"case '{name}'", f"{n} cases have this name", "rename them") for name, n in n_cases.items() if n > 1
+    ]
     if issues:
         raise InputError(issues)
     contexts = ReplayContexts(inputs)

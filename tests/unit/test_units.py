@@ -18,6 +18,7 @@ from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, rounded_text, unit_
         ("grid_kg_per_kwh", "_kg_per_kwh"),
         ("capture_fixed_om_mn_pa", "_mn_pa"),
         ("abatement_per_budget_kt_per_mn", "_kt_per_mn"),
+        ("below_per_mn", "_per_mn"),  # not money
         ("abatement_share", "_share"),
         ("power_kwh_per_t_km", "_kwh_per_t_km"),
         ("cost_per_t_km", "_per_t_km"),

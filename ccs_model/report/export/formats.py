@@ -210,6 +210,10 @@ _KEYS = MappingProxyType(
         "flows": ("link", "plant", "stream", "site"),
         "pipes": ("link", "plant", "stream", "site"),
         "targets": ("target", "group"),
+        "fund_uses": ("fund", "plant"),
+        "frontier": ("budget_mn",),
+        "frontier_moves": ("budget_mn", "plant"),
+        "frontier_breakpoints": ("budget_mn",),
         "point": ("variable", "index"),
     }
 )
@@ -376,6 +380,13 @@ def _unique_key(table: pd.DataFrame, keys: list[str]) -> list[str]:
     return keys
 
 
+def _key_texts(column: pd.Series) -> pd.Series:
+    """The values of a column of a key as texts: 1250 and 0.5 for numbers."""
+    if pd.api.types.is_float_dtype(column):
+        return column.map(lambda value: "" if pd.isna(value) else f"{value:.12g}")
+    return column.astype(object).where(column.notna(), "").astype(str)
+
+
 def long_table(
     name: str,
     table: pd.DataFrame,
@@ -386,7 +397,9 @@ def long_table(
 ) -> pd.DataFrame:
     """Return TIDY_COLUMNS with one row per finite number of these columns; `no_year` stands where there is no year."""
     of_row = (
-        table[list(keys)].fillna("").astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
+        pd.DataFrame({name: _key_texts(table[name]) for name in keys}).agg(" / ".join, axis=1)
+        if keys
+        else pd.Series("", index=table.index)
     )
     year = table["year"].astype(object) if "year" in table else pd.Series(no_year, index=table.index, dtype=object)
     n = len(numbers)

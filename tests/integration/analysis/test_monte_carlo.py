@@ -134,6 +134,9 @@ def test_a_run_folder_and_a_plan_are_used_without_a_new_solve(
     assert "the plan" not in messages
     with pytest.raises(InputError, match="a run is given already"):
         montecarlo(plan, run=found.folder / "plan")
+    quick = scenario.with_changes({"solver.effort": "quick", "budget.total_mn": 700})
+    with pytest.raises(InputError, match=r"is not a run of .*: budget\.total_mn, solver\.effort differ"):
+        montecarlo(quick, draws=N, run=found.folder / "plan", out=tmp_path / "other")
     other = solve(build_problem(scenario.with_changes({"budget.total_mn": 10}), plan.problem.inputs))
     same_key = replace(plan, point=other.point)
     with pytest.raises(InputError, match="futures of another plan"):

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -57,6 +59,22 @@ def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
     assert list(read["budget.total_mn"]) == [300, 300, 900, 900, 1500, 1500]
     assert (table["budget.total_mn"].dtype, table["captured_ktpa"].dtype) == ("Int64", "float64")
     assert table.attrs["unit"]["captured_ktpa"] == "kt/y"
+
+
+def test_values_of_numpy_count_as_numbers(scenario, tmp_path):
+    grid = {"budget.total_mn": np.array([300, 900])}
+    of_numpy = sweep(scenario, grid, out=tmp_path / "numpy", jobs=1)
+    assert of_numpy.table["budget.total_mn"].tolist() == [300, 900]
+    plain = sweep(scenario, [{"budget.total_mn": np.int64(300)}, {"budget.total_mn": 900}], out=tmp_path / "a", jobs=1)
+    assert plain.table["run"].tolist() == of_numpy.table["run"].tolist()
+
+
+def test_a_merge_without_a_run_leaves_no_complete_table(swept, tmp_path):
+    shutil.copytree(swept.folder, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "runs" / next(name for name in swept.table["run"] if name))
+    collected = collect(tmp_path / "copy")
+    assert collected.n_missing == 1
+    assert sorted(path.name for path in (tmp_path / "copy").glob("sweep.*")) == ["sweep.json", "sweep.partial.csv"]
 
 
 def test_run_folders_of_a_sweep_can_be_compared(swept):

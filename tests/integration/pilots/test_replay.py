@@ -50,6 +50,20 @@ def test_shipped_cases_cover_all_twelve_kinds_and_include_controls() -> None:
     assert sum(each.can_fail for each in expectations) >= 0.75 * len(expectations)
 
 
+def test_plants_that_the_tables_lack_and_repeated_names_are_errors(tmp_path: Path) -> None:
+    shipped = next(path for path in CASES if read_case(path).plants)
+    case = read_case(shipped)
+    text = shipped.read_text(encoding="utf-8")
+    path = write(tmp_path / "bad.yaml", text.replace(case.plants[0], f"{case.plants[0]}9999", 1))
+    result = CliRunner().invoke(group, ["replay", str(path)], standalone_mode=False)
+    assert isinstance(result.exception, InputError)
+    (issue,) = result.exception.issues
+    assert issue.where == f"{path}: case {case.case}: plants[0]"
+    assert issue.what == f"no plant '{case.plants[0]}9999' in the tables"
+    with pytest.raises(InputError, match="2 cases have this name"):
+        ccs.replay([shipped, shipped])
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path

@@ -119,6 +119,12 @@ def test_keys_of_the_long_table_are_unique(run: StoredRun, shared_plan: Plan) ->
         again = pd.concat([row, row.assign(size="half") if name == "retrofits" else row.assign(route="other")])
         table = tidy_table(replace(run, tables={name: again}))
         assert not table.duplicated(ROW).any(), name
+    # Tables whose rows are those of budgets, and of funds and plants.
+    budgets = pd.DataFrame({"budget_mn": [0.0, 0.5, 1250.0], "status": "optimal", "abatement_kt": 1.0})
+    uses = pd.DataFrame({"fund": "grant", "plant": ["A", "B"], "year": 2026, "drawn_mn": 1.0})
+    table = tidy_table(replace(run, tables={"frontier": budgets, "fund_uses": uses}))
+    assert not table.duplicated(ROW).any()
+    assert set(table["key"][table["table"] != "totals"]) == {"0", "0.5", "1250", "grant / A", "grant / B"}
 
 
 @pytest.mark.slow
