@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 from dataclasses import asdict
@@ -121,6 +122,8 @@ group.add_section("Maintain", (verify, doctor))
 def main() -> None:
     """Run the command line; print every error of the package as a message and exit with its code."""
     _open_standard_streams()
+    # Pyomo prints what interrupts the construction of a model on stdout; the exception says it.
+    logging.getLogger("pyomo.core").setLevel(logging.CRITICAL)
     try:
         code = group.main(prog_name="ccs-model", standalone_mode=False)
         _flush()

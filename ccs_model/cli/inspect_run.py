@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from ccs_model.analysis.compare import Comparison
     from ccs_model.analysis.verify import Check, Verification
 
+# Gaps that differ by less are the same.
+_SAME_GAP = 1e-9
 _BY_PERIOD = ("n_started", "spending_mn", "avoided_ktpa")
 _TOTALS = (
     "n_plants_retrofitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
@@ -157,8 +159,9 @@ def _runs_table(found: Sequence[RunEntry]) -> str:
         unit = (each.unit or "").partition(" over ")[0]
         value = "" if each.objective is None else f"{each.objective:,.0f} {unit}".strip()
         gap = "" if each.gap_share is None else f"{each.gap_share:.1%}"
-        if each.searched_gap_share not in (None, each.gap_share):
-            gap = f"{gap or 'unknown'} ({each.searched_gap_share:.1%})"
+        searched = each.searched_gap_share
+        if searched is not None and (each.gap_share is None or abs(searched - each.gap_share) > _SAME_GAP):
+            gap = f"{gap or 'unknown'} ({searched:.1%})"
         date = each.date[:16].replace("T", " ")
         rows.append([each.name, date, value, _in_words(each.status) or each.kind, gap, each.headline])
     table = align_columns(rows, left={0, 1, 3, 5}).splitlines()

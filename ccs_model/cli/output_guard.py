@@ -19,7 +19,7 @@ import click
 
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import CcsModelError, FileError
-from ccs_model.runs.folder_writer import MANIFEST, link_target, validate_outside_runs
+from ccs_model.runs.folder_writer import ADDED_LATER, MANIFEST, link_target, validate_outside_runs
 
 _MANIFEST_BYTES = 10_000_000
 # Enough for the first bytes that identify a kind.
@@ -124,7 +124,7 @@ def validate_output_folder(folder: Path, *, inputs: Iterable[Path] = ()) -> None
             if _lexists(each) and each.resolve().is_relative_to(target):
                 raise click.BadParameter(f"'{folder}' holds {each}, an input of this command", param_hint="--out")
         for path in (folder, target):
-            _validate_not_of_run(path)
+            _validate_not_of_run(path, may_be_inside=True)
             validate_outside_runs(path)
 
 
@@ -176,12 +176,16 @@ def _report_write_errors(path: Path) -> Iterator[None]:
         raise FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _validate_not_of_run(path: Path) -> None:
-    """Raise FileError if the path is a file or folder of a run."""
+def _validate_not_of_run(path: Path, *, may_be_inside: bool = False) -> None:
+    """Raise FileError if the path is one of a run or, unless it `may_be_inside`, another that no command adds to it."""
     target = path.parent.resolve() / path.name
     for folder in target.parents:
-        if (first := target.relative_to(folder).parts[0]) in _names_of_run(folder):
+        first, names = target.relative_to(folder).parts[0], _names_of_run(folder)
+        if first in names:
             raise FileError(f"{path}: belongs to the run {folder.name} ({first}); it is left unchanged")
+        if names and first not in ADDED_LATER and not may_be_inside:
+            what = f"is inside the run {folder.name}, which could then not be replaced"
+            raise FileError(f"{path}: {what}; choose a path outside it")
 
 
 def _names_of_run(folder: Path) -> frozenset[str]:

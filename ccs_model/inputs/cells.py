@@ -44,7 +44,7 @@ _MILLIONS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 # A point that separates thousands where commas are decimal signs: 5.000.
 THOUSANDS_POINT = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[a-zA-Z]+(?:/[a-zA-Z]+)?")
+_WITH_UNIT = re.compile(r"[-+]?\d+(?:\.\d+)? ?[^\W\d_]+(?:/[^\W\d_]+)?")
 # Degrees with minutes and seconds: 39°21'00"N.
 _DEGREES = re.compile(
     r"(?P<sign>[-+]?)(?P<deg>\d+(?:\.\d+)?)\s*[°º]\s*(?:(?P<min>\d+(?:\.\d+)?)\s*['′’]\s*)?"
@@ -176,7 +176,7 @@ def _number(
         issues.append(Issue(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
         return None
     if not math.isfinite(value):
-        hint = _right_spelling(str(cell))
+        hint = _right_spelling(str(cell), in_percent=math.isclose(factor, 0.01))
         if str(cell).strip().lower() in _NO_DATA:
             hint = f"a number is required: {column.meaning}" if column.required else "leave the cell empty"
         issues.append(Issue(place, f"'{message}' is not a finite number", hint))
@@ -217,8 +217,8 @@ def number_in(text: str) -> float:
         return math.nan
 
 
-def _right_spelling(text: str) -> str:
-    """Hint for a text that was meant as a number."""
+def _right_spelling(text: str, *, in_percent: bool) -> str:
+    """Hint for a text that was meant as a number, in a column in percent or of another unit."""
     text = text.translate(_FULL_WIDTH).strip()
     if _BELOW_ONE.fullmatch(text):
         return f"write {text.replace(',', '.')}"
@@ -239,7 +239,7 @@ def _right_spelling(text: str) -> str:
         is_negative = match["sign"] == "-" or match["side"].upper() in ("S", "W")
         return f"give decimal degrees: {-degrees if is_negative else degrees:.6g}"
     if match := _PERCENT.fullmatch(text.replace(",", ".")):
-        return f"write {float(match[1]) / 100:.12g}"
+        return f"write {float(match[1]) / (1 if in_percent else 100):.12g}"
     if _WITH_UNIT.fullmatch(text):
         return "write the number alone, in the unit of the column"
     return "write 1234.5, without separators"

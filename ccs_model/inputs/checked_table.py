@@ -45,8 +45,8 @@ class Table:
     notices: tuple[str, ...] = ()
 
 
-def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
-    """The grid as a table with the declared columns."""
+def table_of(grid: Grid, name: str, columns: Sequence[Column], currency: str = "") -> Table:
+    """The grid as a table with the declared columns. `currency` is that of amounts that state none."""
     if below := late_header_line(grid.header, grid.rows, columns):
         issue = Issue(grid.source.at_position(below, 0), *late_header_message(below))
         grid = replace(grid, header=(), rows=(), issues=(issue,), is_unreadable=True)
@@ -61,14 +61,15 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     grid = replace(grid, source=source, rows=tuple(row for row in grid.rows if row[0] not in beside))
     data: dict[str, list[object]] = {}
     notices: list[str] = []
-    currencies: dict[str, int] = {}
+    given = {column.name: _Cells.of(column, grid, names) for column in columns if column.name in names}
+    currencies = {cells.currency: cells.at for cells in given.values() if cells.currency}
+    unstated = next(iter(currencies)) if len(currencies) == 1 else currency
     for column in columns:
-        if column.name not in names:
+        cells = given.get(column.name)
+        if cells is None:
             data[column.name] = [None] * len(grid.rows)
             continue
-        cells = _Cells.of(column, grid, names)
-        currencies |= {cells.currency: cells.at} if cells.currency else {}
-        data[column.name] = cells.values(issues)
+        data[column.name] = cells.values(issues, unstated)
         issues += cells.currency_issues()
         notices += [*cells.conversion(), *cells.numbers_as_text(data[column.name])]
     issues += _fill_currency(data, currencies, grid)
@@ -182,14 +183,15 @@ class _Cells:
         """Place of the cell of a line."""
         return self.grid.source.at(line, self.column.name)
 
-    def values(self, issues: list[Issue]) -> list[object]:
-        """The converted cells; valid texts are converted once."""
+    def values(self, issues: list[Issue], unstated: str) -> list[object]:
+        """The converted cells; valid texts are converted once. Amounts without a currency are in the `unstated` one."""
         # Numbers in a unit that cannot be converted are not compared with the range.
         column = self.column if self.factor is not None else replace(self.column, low=None, high=None)
         valid: dict[tuple[str, str], object] = {}
         values: list[object] = []
+        is_money = self.column.unit.startswith(_MONEY)
         for line, cell, of_row in self.rows():
-            money = of_row or self.currency
+            money = of_row or self.currency or (unstated if is_money else "")
             if type(cell) is str and (cell, money) in valid:
                 values.append(valid[cell, money])
                 continue

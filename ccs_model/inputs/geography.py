@@ -15,6 +15,18 @@ from ccs_model.scenario.fields import HOME
 
 _KM_PER_DEGREE = 111.195
 _OUTLINE_NAME = {"Inner Mongolia": "Inner Mongol"}
+# Other names of countries, as in the releases that importers read, and the name of the outline.
+_OTHER_NAMES = {
+    "Bosnia and Herzegovina": "Bosnia and Herz.", "Brunei Darussalam": "Brunei", "Cape Verde": "Cabo Verde",
+    "Central African Republic": "Central African Rep.", "Czech Republic": "Czechia", "DR Congo": "Dem. Rep. Congo",
+    "Democratic Republic of the Congo": "Dem. Rep. Congo", "Dominican Republic": "Dominican Rep.",
+    "Equatorial Guinea": "Eq. Guinea", "Great Britain": "United Kingdom", "Ivory Coast": "Côte d'Ivoire",
+    "Cote d'Ivoire": "Côte d'Ivoire", "Lao PDR": "Laos", "Macedonia": "North Macedonia",
+    "Republic of Korea": "South Korea", "Republic of the Congo": "Congo", "Russian Federation": "Russia",
+    "Slovak Republic": "Slovakia", "South Sudan": "S. Sudan", "Swaziland": "Eswatini",
+    "Syrian Arab Republic": "Syria", "The Netherlands": "Netherlands", "Turkey": "Türkiye", "UK": "United Kingdom",
+    "USA": "United States", "United States of America": "United States", "Viet Nam": "Vietnam",
+}  # fmt: skip
 
 _EARTH_RADIUS_KM = 6371.0
 # Coordinates look swapped if the point is this far from the others and would be this much nearer when swapped.
@@ -60,8 +72,14 @@ def _land_near(points: Floats, margin: float = 0.0) -> Iterator[tuple[Ring, Ints
 
 
 def countries_with_outline() -> tuple[str, ...]:
-    """Return the names of all countries with an outline."""
-    return tuple(country_outlines(with_pack=False))
+    """Return the names of all countries with an outline, and other names of them."""
+    return tuple(_outlines_by_name())
+
+
+@cache
+def _outlines_by_name() -> dict[str, list[Ring]]:
+    outlines = country_outlines(with_pack=False)
+    return outlines | {name: outlines[of_outline] for name, of_outline in _OTHER_NAMES.items()}
 
 
 @cache
@@ -85,15 +103,14 @@ def _is_in_box(ring: Ring, point: Floats) -> bool:
 
 def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:
     """Return the distance in km from a point to the outline of any country; 0 inside, or without an outline."""
-    rings = country_outlines(with_pack=False).get(country)
+    rings = _outlines_by_name().get(country)
     return float(_km_outside(rings, np.array([[lon_deg, lat_deg]]))[0]) if rings else 0.0
 
 
 @cache
 def is_in_country(country: str, lat_deg: float, lon_deg: float, margin_km: float) -> bool:
     """Whether a point lies in the outline of the country or within `margin_km` of it; false without an outline."""
-    has_outline = country in country_outlines(with_pack=False)
-    return has_outline and km_outside_country(country, lat_deg, lon_deg) <= margin_km
+    return country in _outlines_by_name() and km_outside_country(country, lat_deg, lon_deg) <= margin_km
 
 
 @cache
@@ -105,7 +122,7 @@ def country_near(lat_deg: float, lon_deg: float) -> str:
 
 def are_in_country(country: str, lat_deg: Floats, lon_deg: Floats, margin_km: float) -> Mask:
     """Return whether each point lies in the outline of the country or within `margin_km` of it."""
-    outlines = province_outlines() if country == HOME else {country: country_outlines(with_pack=False)[country]}
+    outlines = province_outlines() if country == HOME else {country: _outlines_by_name()[country]}
     rings = [ring for each in outlines.values() for ring in each]
     return _km_outside(rings, np.column_stack([lon_deg, lat_deg])) <= margin_km
 

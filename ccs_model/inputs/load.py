@@ -345,7 +345,7 @@ def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, 
     read = []
     for key, name in requested.files:
         if (raw := _bytes(requested, key, name, allow_outside, issues)) is not None:
-            read.append(read_inventory(raw, name, declared))
+            read.append(read_inventory(raw, name, declared, requested.currency))
             issues += read[-1].issues
     return read
 
@@ -377,7 +377,8 @@ def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issue
             what = "is the scenario's own folder, expected a subfolder"
             raise InputError([Issue(requested.place_of_key(DATA), f"'{requested.data}' {what}")])
         inside = None if allow_outside else requested.folder
-        read = read_own_folder(path, requested.data, requested.place_of_key(DATA), declared, inside)
+        where = requested.place_of_key(DATA)
+        read = read_own_folder(path, requested.data, where, declared, inside, requested.currency)
     except InputError as error:
         issues += error.issues
         return OwnFolder()

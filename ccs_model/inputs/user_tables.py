@@ -56,8 +56,13 @@ _BY_PLACE = (
 MARGIN_KM, _PLACES_NAMED = 30.0, 6
 
 
-def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str, Table], list[Issue]]:
-    """Tables of a workbook by the place of their sheet, and the issues of the workbook. Empty sheets are skipped."""
+def workbook_tables(
+    raw: bytes, file: str, declared: Declared, currency: str = ""
+) -> tuple[dict[str, Table], list[Issue]]:
+    """Tables of a workbook by the place of their sheet, and the issues of the workbook. Empty sheets are skipped.
+
+    `currency` is that of amounts that state none.
+    """
     book = workbook_grids(raw, file)
     tables: dict[str, Table] = {}
     issues = list(book.issues)
@@ -66,7 +71,7 @@ def workbook_tables(raw: bytes, file: str, declared: Declared) -> tuple[dict[str
             continue
         names = tables_named(title, declared)
         if len(names) == 1:
-            tables[grid.source.file] = own_table(grid, names[0], declared[names[0]])
+            tables[grid.source.file] = own_table(grid, names[0], declared[names[0]], currency)
             continue
         hint = f"name it {' or '.join(map(_word, names))}"
         if not names:
@@ -106,8 +111,13 @@ class OwnFolder:
     issues: tuple[Issue, ...] = ()
 
 
-def read_own_folder(folder: Path, name: str, where: str, declared: Declared, inside: Path | None) -> OwnFolder:
-    """Read the folder that the scenario calls `name`. If `inside` is given, every file must lie in it."""
+def read_own_folder(
+    folder: Path, name: str, where: str, declared: Declared, inside: Path | None, currency: str = ""
+) -> OwnFolder:
+    """Read the folder that the scenario calls `name`. If `inside` is given, every file must lie in it.
+
+    `currency` is that of amounts that state none.
+    """
     if not folder.is_dir():
         what = "it is a file, expected a folder" if folder.exists() else "no such folder"
         raise FileError(f"{where}: cannot read {full_path(folder)}: {what}")
@@ -133,9 +143,9 @@ def read_own_folder(folder: Path, name: str, where: str, declared: Declared, ins
             instead = _table_lines(raw.decode("utf-8-sig", errors="replace"))
         elif path.suffix.lower() == ".csv" and table in declared:
             grid = csv_grid(raw, Source(place, is_own=True), declared[table])
-            tables[place] = own_table(grid, table, declared[table])
+            tables[place] = own_table(grid, table, declared[table], currency)
         elif path.suffix.lower() in WORKBOOKS:
-            sheets, wrong = workbook_tables(raw, place, declared)
+            sheets, wrong = workbook_tables(raw, place, declared, currency)
             tables |= sheets
             issues += wrong
         else:
@@ -234,12 +244,15 @@ class Inventory:
         return any(table.name != "references" and len(table.frame) for table in self.tables)
 
 
-def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
-    """Read the content of a file that `plants.inventory` names; errors are issues of the result."""
+def read_inventory(raw: bytes, name: str, declared: Declared, currency: str = "") -> Inventory:
+    """Read the content of a file that `plants.inventory` names; errors are issues of the result.
+
+    `currency` is that of amounts that state none.
+    """
     if name.lower().endswith((".csv", ".txt", ".tsv")):
-        tables, issues = _read_csv(raw, name, declared)
+        tables, issues = _read_csv(raw, name, declared, currency)
     else:
-        tables, issues = _read_workbook(raw, name, declared)
+        tables, issues = _read_workbook(raw, name, declared, currency)
     plants = [table for table in tables if table.name != "references"]
     issues += [issue for table in tables for issue in table.issues]
     if not issues and not sum(len(table.frame) for table in plants):
@@ -247,7 +260,7 @@ def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     return Inventory(name, raw, tuple(tables), tuple(issues))
 
 
-def _read_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
+def _read_csv(raw: bytes, name: str, declared: Declared, currency: str) -> tuple[list[Table], list[Issue]]:
     both = [column for sector in INVENTORIES for column in declared[f"plants/{sector}"]]
     grid = csv_grid(raw, Source(name, is_own=True), both)
     if grid.is_unreadable:
@@ -268,10 +281,10 @@ def _read_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], l
         return [], [Issue(f"{name}:{grid.header_line}", "the header fits none of steel, chemicals and sources", hint)]
     # If the header fits several equally, take the table with fewer missing columns.
     sector = max(INVENTORIES, key=lambda each: (known[each], -_n_missing(headings, declared[f"plants/{each}"])))
-    return [_plants(grid, f"plants/{sector}", declared)], []
+    return [_plants(grid, f"plants/{sector}", declared, currency)], []
 
 
-def _read_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
+def _read_workbook(raw: bytes, name: str, declared: Declared, currency: str) -> tuple[list[Table], list[Issue]]:
     book = workbook_grids(raw, name)
     if book.issues:
         return [], list(book.issues)
@@ -283,7 +296,7 @@ def _read_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Tabl
         if grid.is_unreadable and sheet not in ASIDE:
             issues += grid.issues
         elif sheet in INVENTORIES and grid.header:
-            tables.append(_plants(grid, f"plants/{sheet}", declared))
+            tables.append(_plants(grid, f"plants/{sheet}", declared, currency))
         elif sheet == "references" and grid.header:
             columns = declared["references"]
             tables.append(own_table(_without_examples(grid, "reference", columns), "references", columns))
@@ -305,9 +318,9 @@ def _sheet(title: str) -> str:
     return SHEETS.get(name, name)
 
 
-def _plants(grid: Grid, name: str, declared: Declared) -> Table:
+def _plants(grid: Grid, name: str, declared: Declared, currency: str) -> Table:
     """A table of plants, in which reference and quality are optional."""
-    table = own_table(_without_examples(grid, "plant", declared[name]), name, declared[name])
+    table = own_table(_without_examples(grid, "plant", declared[name]), name, declared[name], currency)
     return replace(table, issues=tuple(_add_table_hint(issue, name, declared) for issue in table.issues))
 
 
@@ -320,9 +333,12 @@ def _add_table_hint(issue: Issue, name: str, declared: Declared) -> Issue:
     return issue
 
 
-def own_table(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
-    """A table of the user. Rows without reference and quality are recorded as the user's own data, with a note."""
-    table = table_of(grid, name, _own_columns(name, columns))
+def own_table(grid: Grid, name: str, columns: Sequence[Column], currency: str = "") -> Table:
+    """A table of the user, whose amounts without a currency are in that of the scenario.
+
+    Rows without reference and quality are recorded as the user's own data, with a note.
+    """
+    table = table_of(grid, name, _own_columns(name, columns), currency)
     frame = table.frame
     if all(column in frame for column in (*REFERENCE_COLUMNS, "note")):
         unstated = (frame["reference"] == "") & (frame["quality"] == "")

@@ -258,6 +258,10 @@ def reason_for_empty_plan(plan: Plan) -> str:
         return "no retrofit is affordable together with its pipelines and wells"
     if problem.network is not None:
         return "no retrofit with its pipelines and wells satisfies every constraint and has positive net abatement"
+    if problem.is_static and np.isfinite(problem.budget_mn):
+        money = unit_text("_mn", problem.currency, problem.price_year)
+        budget = f"{rounded_text(problem.budget_mn)} {money} a year"
+        return f"no retrofit that satisfies every constraint within {budget} has positive net abatement"
     return "no retrofit that satisfies every constraint has positive net abatement"
 
 

@@ -49,8 +49,8 @@ from ccs_model.errors import FileError
 
 MANIFEST = "manifest.json"
 _PART, _OLD = "part", "old"
-# Names in a run folder that are not in its manifest: `report` and `export` write the last two.
-_LATER = (MANIFEST, "report.html", "export")
+# Names in a run folder that `report` and `export` add to those of its manifest.
+ADDED_LATER = ("report.html", "export")
 _OTHER_NAMES = 9
 
 
@@ -194,7 +194,7 @@ def _files_of_others(folder: Path) -> list[str]:
         inner.as_posix()
         for inner in found
         if inner.as_posix() not in outputs
-        and inner.parts[0] not in _LATER
+        and inner.parts[0] not in (MANIFEST, *ADDED_LATER)
         and not inner.name.startswith((".", "~$"))  # of the system and of office programs
     ]
 

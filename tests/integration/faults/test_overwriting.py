@@ -63,7 +63,17 @@ def test_an_output_path_of_another_kind_is_left_unchanged(copied: Workspace, arg
     (copied.folder / "link").symlink_to("notes.yaml")
     (copied.folder / "loop").symlink_to("loop")
     before = state(copied.folder)
-    outputs = ["notes.yaml", "run/plan.json", "run2/tables/more.csv", "fifo", "link", "loop", "loop/x", "/dev/null"]
+    outputs = [
+        "notes.yaml",
+        "run/plan.json",
+        "run2/tables/more.csv",
+        "run2/more",
+        "fifo",
+        "link",
+        "loop",
+        "loop/x",
+        "/dev/null",
+    ]
     outputs += [".", "..", "/"] if args[-1] != "parquet" else []
     for out in outputs:
         for force in ((), ("--force",)):

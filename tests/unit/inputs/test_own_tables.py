@@ -232,6 +232,7 @@ def test_latin_1_text_is_reported_and_not_decoded_as_chinese(scenario, write_csv
         ('"0,004"', "write 0.004"),
         ("93%", "write 0.93"),
         ("1 234", "write 1234"),
+        ("60万吨", "write the number alone, in the unit of the column"),
         ("n/d", "leave the cell empty"),
         ("S/D", "leave the cell empty"),
         ("n/x", "write 1234.5, without separators"),
@@ -241,6 +242,17 @@ def test_number_in_another_notation_is_reported_with_the_expected_one(scenario, 
     write_csv(works("M1", crude_steel_ktpa=cell))
     issue = only_issue(scenario("mine.csv"))
     assert (issue.where, issue.hint) == ("mine.csv:2:crude_steel_ktpa", hint)
+
+
+def test_percent_sign_under_a_heading_in_percent_is_left_out(scenario, write_csv):
+    name, product = "urea_share", "plants/chemicals"
+    header = (data_folder() / f"{product}.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    row = {"plant": "C1", "name": "C1", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38, "lon_deg": 114.5,
+           "status": "operating", "product": "ammonia", "feedstock": "coal", "gasifier": "oxygen_blown",
+           "capacity_ktpa": 500, "place_accuracy": "exact", name: "60%"}  # fmt: skip
+    write_csv([[f"{name} [%]" if each == name else each for each in header], [row.get(each, "") for each in header]])
+    issue = only_issue(scenario("mine.csv"))
+    assert (issue.where, issue.hint) == (f"mine.csv:2:{name}", "write 60")
 
 
 def test_no_data_mark_in_a_required_column_is_reported(scenario, write_csv):

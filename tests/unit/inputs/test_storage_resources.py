@@ -176,6 +176,14 @@ def test_omitted_rows_and_adjusted_estimates_of_co2stop_are_listed() -> None:
         read_storage("co2stop", [("units.csv", "\n".join((header, rows[-1])).encode())])
 
 
+@pytest.mark.parametrize(("country", "place"), [("Czech Republic", "50,-15"), ("UK", "10,95"), ("Viet Nam", "50,15")])
+def test_places_of_countries_under_other_names_are_checked(country: str, place: str) -> None:
+    lat, lon = place.split(",")
+    units = f"{UNITS.splitlines()[0]}\nF,U1,Far,10,20,40,0,0,0,{country},{lon},{lat},WGS84\n"
+    with pytest.raises(InputError, match=r"no site: 1 rows whose place lies more than 500 km outside their country"):
+        read_storage("co2stop", [("units.csv", units.encode())])
+
+
 def test_traps_count_where_their_unit_is_left_out_or_unknown() -> None:
     header, _, *_ = UNITS.splitlines()
     units = "\n".join(

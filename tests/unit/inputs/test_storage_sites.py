@@ -53,6 +53,21 @@ def issues(scenario) -> list[Issue]:
     return list(caught.value.issues)
 
 
+@pytest.mark.parametrize(
+    ("heading", "currency"), [("storage_cost_per_t [INR/t]", "CNY"), ("storage_cost_per_t", "INR")]
+)
+def test_range_of_amounts_is_that_of_the_currency_of_heading_or_scenario(
+    write_tables, scenario, heading: str, currency: str
+) -> None:
+    # 1,500 rupees are about 130 yuan.
+    write_tables(sites=[f"site,lat_deg,lon_deg,Capacity [Mt CO2],{heading}".replace("Capacity", "capacity_mid_kt"),
+                        "mine,23.6,87.0,100,1500"])  # fmt: skip
+    requested = scenario(data="my").with_changes({"currency": currency})
+    found = load_inputs(requested)["storage/sites"].set_index("site").loc["mine"]
+    assert (found["storage_cost_per_t"], found["currency"]) == (1_500, "INR")
+    assert found["capacity_mid_kt"] == 100_000
+
+
 # Offshore basins
 
 
