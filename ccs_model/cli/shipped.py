@@ -214,7 +214,9 @@ def _outside_range_text(found: Evidence, width: int) -> str:
 
 def _sensitivity_rows(found: Evidence) -> list[list[str]]:
     rows = [["input", "from – to", "quality", "abatement, fixed", "abatement, re-planned", "cost per t, re-planned"]]
-    for row in found.sensitivities.head(N_SHOWN).to_dict("records"):
+    moves = [column for column in found.sensitivities if column.endswith(("_low_share", "_high_share"))]
+    # An empty plan depends on no input.
+    for row in found.sensitivities.dropna(subset=moves, how="all").head(N_SHOWN).to_dict("records"):
         changes = [
             f"{_signed_percent(row[f'{name}_low_share'])} … {_signed_percent(row[f'{name}_high_share'])}"
             for name in ("fixed_abatement", "replanned_abatement", "replanned_cost")

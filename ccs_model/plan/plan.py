@@ -429,7 +429,7 @@ class Plan:
         return with_units(table, self.problem.currency, self.problem.price_year)
 
     def summary(self, width: int = 100) -> str:
-        """Return the summary that the command line prints, in lines of at most `width` columns."""
+        """Return the summary that the command line prints, in lines of at most `width` (≥ 20) columns."""
         return self._writer().summary(self.to_dict(), width)
 
     @property

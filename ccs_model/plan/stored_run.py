@@ -116,7 +116,7 @@ class StoredRun:
         return with_units(table, str(self.document["currency"]), int(self.document["price_year"]))
 
     def summary(self, width: int = 100) -> str:
-        """Return the summary that `ccs-model show` prints, in lines of at most `width` columns."""
+        """Return the summary that `ccs-model show` prints, in lines of at most `width` (≥ 20) columns."""
         return self._viewer().summary(self.document, width)
 
     @property

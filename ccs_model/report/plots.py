@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccs_model.engineering.co2_transport import unwrap_deg
-from ccs_model.errors import MissingExtraError
+from ccs_model.errors import InputError, Issue, MissingExtraError
 from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import Projection, basemap_of
@@ -125,10 +125,12 @@ class RunPlots:
         return alt.vconcat(*parts).properties(title=self._name)
 
     def stakeholders(self) -> Any:
-        """Return benefits and costs by stakeholder. Raises ValueError for a representative year, which has none."""
+        """Return benefits and costs by stakeholder. Raises InputError for a representative year, which has none."""
         table = self._run.tables.get("stakeholders")
         if table is None:
-            raise ValueError("a plan for `years: static` has no accounts by stakeholder")
+            raise InputError(
+                [Issue("years", "a representative year has no accounts by stakeholder", "plan over years")]
+            )
         kinds = {"benefits_mn": "benefits", "costs_mn": "costs"}
         rows = [
             {"stakeholder": row["stakeholder"], "kind": kind, "value": (-1 if name == "costs_mn" else 1) * row[name]}

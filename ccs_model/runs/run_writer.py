@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 import ccs_model
+from ccs_model.arguments import whole_number
 from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.bounded_reading import parse_json, read_regular
 from ccs_model.errors import FileError
@@ -52,6 +53,8 @@ PLAN, WORKBOOK, SCENARIO, MAP, FRONTIER = (
     "frontier.json",
 )
 MANIFEST_SCHEMA = "ccs-model/manifest/2"
+# Narrowest summary.
+_LEAST_WIDTH = 20
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 
 
@@ -68,7 +71,7 @@ class RunWriter:
 
     def summary(self, document: Mapping[str, Any], width: int) -> str:
         """Return the summary of plan.json."""
-        return summary_text(document, width)
+        return summary_text(document, whole_number("width", width, _LEAST_WIDTH))
 
     def stored_run(self, plan: Plan) -> StoredRun:
         """Return a plan as its run folder holds it."""

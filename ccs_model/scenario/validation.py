@@ -51,7 +51,9 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
         return "unknown key", f"did you mean '{near}'?"
     # A key of another section has to be nearly the same.
     far = _similar_word(name, homes, 0.8)
-    return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
+    if far:
+        return "unknown key", f"did you mean '{homes[far]}'?"
+    return "unknown key", f"known here: {', '.join(sorted(siblings))}" if siblings else "no key is expected here"
 
 
 def half_width_text(text: str) -> str:

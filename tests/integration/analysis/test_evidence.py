@@ -192,3 +192,4 @@ def test_empty_tables_are_omitted_from_the_text(solved: Callable[..., Plan], tmp
     answer = run_command(["data", "--evidence", "nothing"], tmp_path)
     assert answer.code == 0, answer.err
     assert "capital of storage" in answer.out and "published range" not in answer.out and "Sources:" not in answer.out
+    assert "that move the result most" not in answer.out

@@ -44,6 +44,9 @@ def test_the_summary_matches_that_of_the_command_line(small_plan: Plan) -> None:
     summary = small_plan.summary(width=90)
     assert max(map(len, summary.splitlines())) <= 90
     assert click.unstyle(run_text(small_plan.to_dict(), Path("run"))).startswith(small_plan.summary(width=columns()))
+    for width in (0, 19, "a", None):
+        with pytest.raises(InputError, match="width: expected a whole number of at least 20"):
+            small_plan.summary(width)  # type: ignore[arg-type]
 
 
 def test_the_costs_table_contains_the_cost_terms(small_plan: Plan) -> None:
