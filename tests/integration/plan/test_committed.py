@@ -83,6 +83,8 @@ def test_commitments_beyond_the_budget_report_a_sufficient_budget(hand_solved: S
     with pytest.raises(InfeasibleError) as raised:
         hand_solved({**BUDGET, "budget.total_mn": 5.0, "plants.committed": all_starts}, **TABLES)
     (of_budget,) = (each for each in raised.value.conflicts if "budget.total_mn" in each)
+    # The commitments conflict as rows of the model and as keys of the scenario, and are named once.
+    assert sum("committed retrofit" in each for each in raised.value.conflicts) == 1
     enough = float(re.search(r"([\d,.]+) million EUR would", of_budget)[1].replace(",", ""))  # type: ignore[index]
     again = hand_solved({**BUDGET, "budget.total_mn": enough + 0.1, "plants.committed": all_starts}, **TABLES)
     assert starts(again) == all_starts
