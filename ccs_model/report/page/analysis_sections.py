@@ -50,7 +50,7 @@ def plans_of(run: StoredRun, words: PageLanguage) -> tuple[int, list[dict[str, A
     """Return the budget of the scenario and the plan of each budget as texts; none for a run with one budget."""
     points: Sequence[Mapping[str, Any]] = run.frontier["points"] if run.frontier else ()
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
-    known, chinese_names = plant_names(run, words), _chinese_names(run)
+    known, chinese_names = _known_names(run, words), _chinese_names(run)
     columns = [column for column in _columns(run) if column not in _AMOUNTS]
     plans = [
         {
@@ -71,7 +71,7 @@ def frontier(run: StoredRun, words: PageLanguage) -> Markup:
     if document is None:
         return Markup("")
     first, plans = plans_of(run, words)
-    columns, known = columns_of(words, *_columns(run)), plant_names(run, words)
+    columns, known = columns_of(words, *_columns(run)), _known_names(run, words)
     rows = [_add_names(row, run, words, known) for row in document["points"][first]["rows"]]
     n_rows = max(len(point["rows"]) for point in document["points"])
     exact = (
@@ -121,6 +121,11 @@ def step_text(text: str, words: PageLanguage, chinese_names: Mapping[str, str]) 
     for name in sorted(chinese_names, key=len, reverse=True):
         chinese = chinese.replace(name, chinese_names[name])
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
+
+
+def _known_names(run: StoredRun, words: PageLanguage) -> dict[str, str]:
+    """The names of plants in a language other than English, in which frontier.json has them."""
+    return {} if words.lang == "en" else plant_names(run, words)
 
 
 def _chinese_names(run: StoredRun) -> dict[str, str]:

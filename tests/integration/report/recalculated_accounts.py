@@ -86,7 +86,15 @@ def _with_changed_accounts(problem: Problem, changes: Mapping[str, Any], capex_f
     )
     routes = _scaled(
         problem.routes,
-        ("capture_capex_mn", "pipe_capex_mn", "site_capex_mn", "well_capex_mn", "capex_mn"),
+        (
+            "reference_capex_per_tpa",
+            "capex_per_tpa",
+            "capture_capex_mn",
+            "pipe_capex_mn",
+            "site_capex_mn",
+            "well_capex_mn",
+            "capex_mn",
+        ),
         capex_factor,
     )
     sites, network = problem.sites, problem.network
