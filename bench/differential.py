@@ -32,7 +32,7 @@ from bench.direct_program import Case, optimum
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario

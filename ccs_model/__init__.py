@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ccs_model.analysis.sweep import sweep
     from ccs_model.errors import CcsModelError, CheckError, FileError, InfeasibleError, InputError, NoPlanError
     from ccs_model.inputs import Inputs, load_inputs
-    from ccs_model.model import build_model
+    from ccs_model.model.build_model import build_model
     from ccs_model.pilots.calibrate import calibrate
     from ccs_model.pilots.replay import replay
     from ccs_model.plan.plan import Plan
@@ -81,7 +81,7 @@ _MODULES = {
     "Plan": "plan.plan",
     "Problem": "problem",
     "Scenario": "scenario",
-    "build_model": "model",
+    "build_model": "model.build_model",
     "build_problem": "problem",
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",

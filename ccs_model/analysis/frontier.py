@@ -30,7 +30,7 @@ from ccs_model.mip.budget_sweep import with_limit, zero_point
 from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cost_sharing import CostSharing

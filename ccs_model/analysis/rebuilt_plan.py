@@ -20,7 +20,7 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Residuals, residuals, round_to_integrality
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.objective import unit_of
 from ccs_model.model.standard_form import matrix_of

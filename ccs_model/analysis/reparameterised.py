@@ -21,7 +21,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, ScalingChange, capture_heat
 from ccs_model.mip import Matrix
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUDGET,

@@ -26,7 +26,7 @@ from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, feasible_point, solver_o
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import BUDGET, BUILD, MONEY_LIMITS, PIPE
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT

@@ -21,19 +21,15 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
+from ccs_model.model.linear_sums import Sum, Terms, linear_sum, scale_terms
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.terms import (
-    Sum,
-    Terms,
     capex_mn,
-    cost_terms,
     fund_groups,
-    linear_sum,
     payments_by_tonne,
     province_indicator,
     reduced_kt,
-    scale_terms,
-    sum_terms,
+    spending_amounts,
 )
 from ccs_model.problem import Problem
 
@@ -132,32 +128,6 @@ def _add_capped_payments(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> 
     def paid_within_cap(m: pyo.ConcreteModel, _: int) -> object:
         """Σ years: paid ≤ cap"""
         return linear_sum([(1.0, m.paid_mn["all", year]) for year in years]) <= problem.accounts.paid_cap_mn
-
-
-def spending_amounts(problem: Problem, last: int, province: str = "") -> dict[str, Floats]:
-    """Return what counts towards a budget until the start of `last`, of all assets or those in a province.
-
-    Arrays [id, year] in million by variable: capex less grants; in a static year all yearly costs, which no fund pays.
-    """
-    started = np.less_equal(problem.years, last).astype(float)
-    amounts = {name: each[:, None] * started for name, each in capex_mn(problem).items()}
-    if problem.is_static:
-        amounts = dict(sum_terms(cost_terms(problem)))
-    if province:
-        amounts = {
-            name: amount * province_indicator(problem, name, province)[:, None] for name, amount in amounts.items()
-        }
-    if len(problem.accounts.allocations) and not problem.is_static:
-        granted = problem.accounts.is_grant
-        if province:
-            groups = {
-                group
-                for name in capex_mn(problem)
-                for group in fund_groups(problem, name)[province_indicator(problem, name, province) > 0]
-            }
-            granted = granted * problem.accounts.allocations["group"].isin(groups).to_numpy()[:, None]
-        amounts[SPEND] = -granted * started
-    return amounts
 
 
 def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:

@@ -21,7 +21,8 @@ from pyomo.common.gc_manager import PauseGC
 from ccs_model.arguments import instance_of
 from ccs_model.model.budget import add_payments, add_spending, declare_payments
 from ccs_model.model.names import CONSTRAINTS, FIRST_STAGE, VARIABLES
-from ccs_model.model.objective import OBJECTIVES, add_objective, add_targets
+from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.objective_rows import add_objective, add_targets
 from ccs_model.model.peak_flows import add_peak_flows
 from ccs_model.model.retrofits import add_capture, add_captured, add_retrofits
 from ccs_model.model.storage import add_sites, add_storage

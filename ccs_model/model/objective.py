@@ -1,6 +1,4 @@
-"""Objectives and targets: what is optimised first, what breaks ties, and what a plan must reach.
-
-shortfall_kt[target] ≥ 0    tonnes by which a target is missed (kt/y in a year, kt over the horizon), where priced
+"""Objectives and targets as coefficients of variables: what is optimised first, what breaks ties, and what counts.
 
 In the owners' account (`max_npv`) and the net social benefit (`max_net_benefit`), income and benefits are positive. Tax
 is linear: losses are used in the year in which they arise. Capex less grants is depreciated in equal parts. At the end
@@ -14,21 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-import pyomo.environ as pyo
 
 from ccs_model._typing import Floats, Mask
 from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PIPE_FLOW, SPEND
-from ccs_model.model.terms import (
-    Sum,
-    Term,
-    Terms,
-    abatement_terms,
-    capex_mn,
-    cost_terms,
-    linear_sum,
-    reduced_kt,
-    sum_terms,
-)
+from ccs_model.model.terms import Term, abatement_terms, capex_mn, cost_terms, reduced_kt, sum_terms
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target, period_sums
 
@@ -166,30 +153,18 @@ class ObjectiveSpec:
     second_sense: int
 
 
+# As in Pyomo.
+_MINIMISE, _MAXIMISE = 1, -1
 _MONEY = "million over the horizon, discounted"
 
 OBJECTIVES: Mapping[str, ObjectiveSpec] = MappingProxyType(
     {
-        "max_abatement": ObjectiveSpec("kt over the horizon", pyo.maximize, abatement_terms, cost_terms, pyo.minimize),
-        "min_cost": ObjectiveSpec(_MONEY, pyo.minimize, cost_terms, abatement_terms, pyo.maximize),
-        "max_npv": ObjectiveSpec(_MONEY, pyo.maximize, npv_terms, abatement_terms, pyo.maximize),
-        "max_net_benefit": ObjectiveSpec(_MONEY, pyo.maximize, net_benefit_terms, abatement_terms, pyo.maximize),
+        "max_abatement": ObjectiveSpec("kt over the horizon", _MAXIMISE, abatement_terms, cost_terms, _MINIMISE),
+        "min_cost": ObjectiveSpec(_MONEY, _MINIMISE, cost_terms, abatement_terms, _MAXIMISE),
+        "max_npv": ObjectiveSpec(_MONEY, _MAXIMISE, npv_terms, abatement_terms, _MAXIMISE),
+        "max_net_benefit": ObjectiveSpec(_MONEY, _MAXIMISE, net_benefit_terms, abatement_terms, _MAXIMISE),
     }
 )
-
-
-def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
-    """Add the active `m.objective` and the inactive `m.tie_break`."""
-    objective = OBJECTIVES[problem.objective]
-    total = Sum(m, problem)
-
-    def sum_of(terms: Mapping[str, Term]) -> object:
-        prices = ((key, price) for term in terms.values() for key, price in term.on_shortfall.items())
-        return linear_sum([*total.terms(sum_terms(terms)), *((price, m.shortfall_kt[key]) for key, price in prices)])
-
-    m.objective = pyo.Objective(expr=sum_of(objective.first(problem)), sense=objective.sense)
-    m.tie_break = pyo.Objective(expr=sum_of(objective.second(problem)), sense=objective.second_sense)
-    m.tie_break.deactivate()
 
 
 def is_in_money(problem: Problem, k: int) -> bool:
@@ -206,32 +181,6 @@ def unit_of(problem: Problem) -> str:
 
 
 # Abatement targets, and minimum shares of the avoided CO₂ for provinces or sectors.
-
-
-def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
-    """Add the shortfall variables and all target constraints."""
-    total = Sum(m, problem)
-    by_key = {target.key: target for target in problem.targets}
-    priced = list(by_key) if problem.shortfall_per_t is not None else []
-    m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
-
-    def tonnes(target: Target) -> Terms:
-        return total.terms(tonnes_of(problem, target), routes=routes_counted(problem, target))
-
-    @m.Constraint([target.key for target in problem.targets if target.year is not None])
-    def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
-        """Σ options of the group, in the year: avoided ≥ required tonnes − shortfall"""
-        return _minimum_amount(m, tonnes(by_key[key]), key, by_key[key].required)
-
-    @m.Constraint([target.key for target in problem.targets if target.year is None])
-    def cumulative_target_reached(m: pyo.ConcreteModel, key: str) -> object:
-        """Σ options of the group, years: years × avoided ≥ tonnes − shortfall"""
-        return _minimum_amount(m, tonnes(by_key[key]), key, by_key[key].required)
-
-    @m.Constraint(list(problem.share_of_avoided_min))
-    def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
-        """Σ options of the group: avoided ≥ share × Σ all options: avoided, over the horizon"""
-        return _minimum_amount(m, total.terms(surplus_of(problem, group)), "", 0.0)
 
 
 def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
@@ -263,11 +212,3 @@ def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
     if problem.has_measures:
         amounts[BUILD] = reduced_kt(problem, n_years) * inside
     return amounts
-
-
-def _minimum_amount(m: pyo.ConcreteModel, amount: Terms, key: str, required: float) -> object:
-    if key in m.shortfall_kt:
-        amount = [*amount, (1.0, m.shortfall_kt[key])]
-    if not amount:
-        return pyo.Constraint.Feasible if required <= 0 else pyo.Constraint.Infeasible
-    return linear_sum(amount) >= required

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
+from ccs_model.model.linear_sums import Terms, linear_sum, scale_terms
 from ccs_model.model.names import ABOVE_FORWARD, ABOVE_INJECTED, ABOVE_REVERSE, FORWARD, REVERSE
-from ccs_model.model.terms import Terms, linear_sum, scale_terms
 from ccs_model.model.transport import capacity_built, captured_at_nodes, ends_of_links, nodes_of_units
 from ccs_model.problem import Problem
 

@@ -22,7 +22,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ccs_model.engineering.capture_units import WASTE_HEAT, streams_covered
-from ccs_model.model.terms import Terms, linear_sum
+from ccs_model.model.linear_sums import Terms, linear_sum
 from ccs_model.problem import Problem
 
 

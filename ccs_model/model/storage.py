@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
+from ccs_model.model.linear_sums import Sum, Terms, linear_sum, scale_terms
 from ccs_model.model.names import BUILD, CAPTURED
-from ccs_model.model.terms import Sum, Terms, linear_sum, scale_terms
 from ccs_model.problem import Problem
 
 

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyomo.environ as pyo
 
+from ccs_model.model.linear_sums import Terms, linear_sum, scale_terms
 from ccs_model.model.retrofits import captured_at_full_load
-from ccs_model.model.terms import Terms, linear_sum, scale_terms
 from ccs_model.problem import Problem
 
 

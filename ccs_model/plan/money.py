@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.model.budget import spending_amounts
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,
@@ -31,7 +30,7 @@ from ccs_model.model.names import (
     SPEND,
     WELLS,
 )
-from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, payments_by_tonne, salvage_mn
+from ccs_model.model.terms import STORAGE_YEARLY, capex_mn, fund_groups, payments_by_tonne, salvage_mn, spending_amounts
 from ccs_model.plan.cost_sharing import CostSharing, normalise_rows
 from ccs_model.plan.decisions import Point, sum_by_name
 from ccs_model.problem import Problem

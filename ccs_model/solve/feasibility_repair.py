@@ -24,7 +24,7 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import ElasticSearch
 from ccs_model.mip.matrix import residuals, round_to_integrality
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import SITE_CAPACITY, WELLS, WELLS_NEED_SITE
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem

@@ -32,7 +32,7 @@ from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.presolve import remove_columns
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.tree_growth import Grow, cheapest_path_links
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import BUILD, REQUIRED_PLANT
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, places_of, point_of

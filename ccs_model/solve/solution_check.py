@@ -23,7 +23,7 @@ from ccs_model.mip.verification import (
     row_upper_bounds,
     verify_by_elastic_model,
 )
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUILD,

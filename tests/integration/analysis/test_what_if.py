@@ -8,7 +8,7 @@ import pytest
 
 from ccs_model.analysis.explain import _bracket
 from ccs_model.analysis.what_if import exchanges_of, with_capex
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import grouped_milp as by_groups
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.solve.driver import solve

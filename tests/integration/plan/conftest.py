@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ccs_model.mip import Matrix
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from tests import hand_network

@@ -14,7 +14,7 @@ from ccs_model.mip import Outcome, Progress
 from ccs_model.mip.cut_sets import Cut, Relax
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.search import Strategy
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

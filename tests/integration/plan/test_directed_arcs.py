@@ -17,7 +17,7 @@ from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, Relax
 from ccs_model.mip.matrix import flow_scaling_of, residuals
 from ccs_model.mip.search import SearchContext
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, build_problem

@@ -14,7 +14,7 @@ from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Prove
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import BALANCE
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem

@@ -16,7 +16,7 @@ from ccs_model.mip.highs import Outcome
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Result, SearchContext
 from ccs_model.mip.tree_growth import Grow
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

@@ -10,7 +10,7 @@ import pytest
 from ccs_model._typing import Floats
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.matrix import residuals
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import OBLIGATION_FORWARD, OPENED, PIPE, WELLS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem

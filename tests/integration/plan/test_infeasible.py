@@ -19,7 +19,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import ElasticSearch
 from ccs_model.mip.matrix import residuals, round_to_integrality
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

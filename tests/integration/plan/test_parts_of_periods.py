@@ -10,7 +10,7 @@ import pytest
 
 from ccs_model.analysis.merit_order_plans import NO_RETROFITS
 from ccs_model.inputs import Inputs
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

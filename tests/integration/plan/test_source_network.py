@@ -9,7 +9,7 @@ import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.source_prices import Charges, PriceRounds, SourceNetwork, inequality
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.solve import directed_bound

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

@@ -15,7 +15,7 @@ from ccs_model.analysis.outcomes import ProductFutureModels, Replanner, Weights,
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 

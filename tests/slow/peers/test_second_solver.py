@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

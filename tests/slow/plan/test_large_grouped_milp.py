@@ -14,7 +14,7 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_by_groups
 from ccs_model.mip.matrix import residuals
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.paths import scenarios_folder
 from ccs_model.problem import build_problem

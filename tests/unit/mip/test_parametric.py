@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.parametric import MovingLimit, breakpoints
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

@@ -10,7 +10,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.analysis.near_optimal import near_optimal
 from ccs_model.errors import InfeasibleError, InputError
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import changed_bounds
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve

@@ -11,7 +11,7 @@ import pytest
 
 import ccs_model.model
 from ccs_model.mip import Matrix
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.names import CONSTRAINTS, RELAXATIONS, VARIABLES
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms

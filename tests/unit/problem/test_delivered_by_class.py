@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.model import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.model.standard_form import Matrix, matrix_of
 from ccs_model.plan.calibrated_results import ensemble_table
 from ccs_model.plan.plan import Plan
