@@ -178,7 +178,8 @@ def build_problem(
     shared = set() if network is None else set(sites["province"][sites["site"].isin(network.node_of_site)])
     _validate_groups(scenario, plants, shared)
     targets = _targets_of(scenario, plants)
-    _validate_required_plants(scenario, plants)
+    works = starts.running.any(axis=(1, 2)) & (routes["technology"] != routes["measure"]).to_numpy(bool)
+    _validate_required_plants(scenario, plants, set(routes["plant"][works]))
     grid = grid_factors(scenario, inputs, calendar(periods))
     priced = RoutePrices(scenario, inputs, level, routes, periods, grid)
     line_power_per_t, line_co2 = (
@@ -306,9 +307,12 @@ def _is_excluded_only(scenario: Scenario, plants: pd.DataFrame) -> pd.Series:
     )
 
 
-def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """Raise if a required plant cannot be retrofitted."""
+def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame, captures: set[str]) -> None:
+    """Raise if a required plant cannot be retrofitted; `captures` are plants at which a capture unit can work."""
     reasons = plants.set_index("plant")["reason"]
+    # A measure alone is no retrofit.
+    without_capture = ~plants["plant"].isin(captures).to_numpy(bool)
+    reasons = reasons.mask((reasons == "") & without_capture, "no capture unit can start and work within the horizon")
     elsewhere = "not operating, or outside the selected provinces and inventories"
     raise_issues(
         Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be retrofitted: {why}")
