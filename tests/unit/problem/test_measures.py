@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -160,3 +162,20 @@ def test_boiler_measure_reduces_the_flue_gas_of_chemical_plants(
     flue = problem.streams[problem.streams["stream"] == "boiler_flue_gas"].set_index("plant")["co2_ktpa"]
     assert options["reduced_ktpa"].tolist() == pytest.approx((0.1 * flue.loc[options["plant"]]).tolist())
     assert np.all(options["stream"] == "boiler_flue_gas")
+
+
+def test_required_plant_with_time_for_a_measure_only_is_reported(
+    problem_of: MakeProblem, measure_tables: Inputs, one_mill: Changes
+) -> None:
+    # The measure works after a year and for at least 5 years, a capture unit after 2 and for at least 10.
+    steel = measure_tables["plants/steel"]
+    closing = steel["closing_year"].mask(steel["plant"] == PLANT, 2034)
+    tables = replace(
+        measure_tables,
+        tables=MappingProxyType({**measure_tables.tables, "plants/steel": steel.assign(closing_year=closing)}),
+    )
+    requested = {**SINTER, "plants.require": [PLANT]}
+    assert problem_of(one_mill, SINTER, tables=tables).plants["is_candidate"].any()
+    with pytest.raises(InputError, match="no capture unit can start and work within the horizon"):
+        problem_of(one_mill, requested, tables=tables)
+    assert problem_of(one_mill, requested).require == (PLANT,)
