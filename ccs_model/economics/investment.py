@@ -77,10 +77,11 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
 
 
 def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> Floats:
-    """Return the payback time: years from the first flow until the cumulative (discounted) flow is no longer negative.
+    """Return the payback time: years from the first flow until the cumulative (discounted) flow stays non-negative.
 
-    Years count from the start of the year of the first flow. A year's flow comes evenly over the year; that of the last
-    column comes at the end of the horizon. 0 if the sum is never negative, NaN if it never recovers.
+    Where a later investment makes the sum negative again, the last recovery counts. Years count from the start of the
+    year of the first flow. A year's flow comes evenly over the year; that of the last column comes at the end of the
+    horizon. 0 if the sum is never negative, NaN if it never recovers.
 
     References
     ----------
@@ -92,14 +93,17 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> F
     n_plants = len(flows)
     rows = np.arange(n_plants)
     first = np.argmax(flows != 0, axis=1)
-    is_after = np.cumsum(sums < -_flow_tolerance(flows)[:, None], axis=1) > 0
-    back = is_after & (sums >= -_flow_tolerance(flows)[:, None])
-    at = np.argmax(back, axis=1)
+    is_negative = sums < -_flow_tolerance(flows)[:, None]
+    last = flows.shape[1] - 1
+    # The column after the last one with a negative sum.
+    at = np.where(is_negative.any(axis=1), flows.shape[1] - np.argmax(is_negative[:, ::-1], axis=1), 0)
+    is_recovered = at <= last
+    at = np.minimum(at, last)
     before = sums[rows, np.maximum(at - 1, 0)]
     step = sums[rows, at] - before
-    is_within_year = (step > 0) & (at < flows.shape[1] - 1)
+    is_within_year = (step > 0) & (at < last)
     years = at + np.divide(-before, step, out=np.zeros(n_plants), where=is_within_year) - first
-    return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
+    return np.where(~is_negative.any(axis=1), 0.0, np.where(is_recovered, years, np.nan))
 
 
 def break_even_price_per_t(

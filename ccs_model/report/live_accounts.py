@@ -144,23 +144,18 @@ def _working_rows(found: dict[str, Floats]) -> dict[str, Floats]:
         made |= {f"ends_{name}": np.full(len(flows), ends), f"ends_{name}_total": np.array([float(is_unique)])}
     made["begun"] = np.maximum.accumulate((project != 0).astype(float))
     for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):
-        dust_of_flows = made["dust_project"]
-        was = np.maximum.accumulate((sums < -dust_of_flows).astype(float))
-        is_back = (was == 1) & (sums >= -dust_of_flows)
-        back, years = np.zeros(len(sums)), np.zeros(len(sums))
-        if is_back.any():
-            at = int(np.argmax(is_back))
-            before = sums[at - 1]
-            step = sums[at] - before
-            back[at] = 1.0
-            # The last column is the end of the horizon, not a year.
-            years[at] = at + (-before / step if step > 0 and at < len(sums) - 1 else 0.0)
+        below = sums < -made["dust_project"]
+        back = ~below & np.r_[False, below[:-1]]
+        before, step = np.r_[0.0, sums[:-1]], np.diff(sums, prepend=0.0)
+        # The last column is the end of the horizon, not a year.
+        is_within_year = back & (step > 0) & (np.arange(len(sums)) < len(sums) - 1)
+        parts = np.divide(-before, step, out=np.zeros(len(sums)), where=is_within_year)
+        years = np.where(back, np.arange(len(sums)) + parts, 0.0)
         made |= {
-            f"was_{name}": was,
-            f"back_{name}": back,
-            f"done_{name}": np.maximum.accumulate(back),
-            f"years_{name}": years,
-        }
+            f"below_{name}": below.astype(float), f"below_{name}_total": np.array([float(below[-1])]),
+            f"back_{name}": back.astype(float),
+            f"years_{name}": years, f"years_{name}_total": np.array([years.max()]),
+        }  # fmt: skip
     return made
 
 

@@ -124,6 +124,14 @@ def test_payback_of_a_unit_that_earns_from_its_first_year_is_capital_over_yearly
     assert payback_yr([-100.0 + 15.0, 15.0, 15.0, 15.0, 80.0]).item() == pytest.approx(4.0)
 
 
+def test_payback_of_several_investments_is_that_of_the_last() -> None:
+    # Sums: -10, 10, -90, -50, -10, 30; recovered for good after a quarter of the sixth year.
+    flows = [-10.0, 20.0, -100.0, 40.0, 40.0, 40.0, 0.0]
+    assert payback_yr(flows).item() == pytest.approx(5.25)
+    # The last investment is never recovered.
+    assert np.isnan(payback_yr([-10.0, 20.0, -100.0, 40.0, 40.0, 0.0, 0.0])).item()
+
+
 def test_payback_is_nan_if_never_reached_and_zero_without_spending() -> None:
     found = payback_yr([[-100, 10, 10], [5, 5, 5], [0, 0, 0], [-100, 100, 0]])
     assert np.isnan(found[0])
