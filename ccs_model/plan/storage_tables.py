@@ -13,6 +13,8 @@ from ccs_model.plan.decisions import BUILT, Point, sum_by_name
 
 # A shortage below this share of what is delivered after the horizon is not reported.
 _SHORT = 1e-3
+# Injection below a tonne a year is that of the solver's tolerance, and has no cost per tonne.
+_TRACE_KTPA = 1e-3
 
 
 def storage_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
@@ -64,7 +66,7 @@ def storage_table(point: Point, sharing: CostSharing | None) -> pd.DataFrame:
         capital_mn_pa=capital,
         fixed_om_mn_pa=fixed,
         cost_mn_pa=cost,
-        storage_cost_per_t=np.divide(cost * 1000.0, flow, out=np.full(len(k), np.nan), where=flow > BUILT),
+        storage_cost_per_t=np.divide(cost * 1000.0, flow, out=np.full(len(k), np.nan), where=flow > _TRACE_KTPA),
     )
     if sites["resource_class"].isin(RESOURCE_CLASSES).any():
         table.insert(table.columns.get_loc("capacity_kt"), "resource_class", of["resource_class"].to_numpy())

@@ -43,6 +43,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.storage_tables import shortage_after_horizon
 from ccs_model.plan.stored_run import Revision
 from ccs_model.problem import Problem
+from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.problem.unused_inputs import input_warnings
 from ccs_model.report.workbook.edited_workbook import read_edited_workbook
@@ -65,7 +66,7 @@ from ccs_model.solve.tie_breaking import (
     with_best_finance,
     without_idle_wells,
 )
-from ccs_model.units import join_first_names, rounded_text
+from ccs_model.units import count_text, join_first_names, rounded_text
 
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -276,6 +277,8 @@ def solve(
         log = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
     warning = warning_of(matrix)
     reported = ((warning,) if warning else ()) + failed + input_warnings(problem)
+    if beyond := _corridors_warning(problem, plan["corridors"]):
+        reported = (*reported, beyond)
     if added:
         reported = (*reported, additions_text(added))
     log = "".join(f"Warning: {each}\n" for each in reported) + log
@@ -287,6 +290,20 @@ def solve(
         added_components=added,
         timings=timings,
         writer=RUN_WRITER,
+    )
+
+
+def _corridors_warning(problem: Problem, searched: object) -> str:
+    """A warning where the links that the scenario names admit no plan, so that all were searched; else empty."""
+    file = problem.scenario.transport.corridors
+    if problem.network is None or not isinstance(searched, tuple) or file in ("auto", "all"):
+        return ""
+    n_named = len(corridor_rows(problem.scenario, problem.inputs, problem.network.links["link"].tolist()))
+    if len(searched) <= n_named:
+        return ""
+    return (
+        f"no plan exists within the {count_text(n_named, 'link')} of {file} (transport.corridors); all "
+        f"{len(searched):,} candidate links were searched"
     )
 
 

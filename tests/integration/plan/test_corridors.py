@@ -168,6 +168,7 @@ def test_a_plan_uses_only_the_corridors_listed_in_a_file(
     # With fewer corridors the plan is no better and builds no other link; the bound over all links still holds.
     (tmp_path / "fewer.csv").write_text(f"link\n{built[0]}\n", encoding="utf-8")
     fewer = solved(STAGED, {"transport.corridors": "fewer.csv"})
+    assert not any("transport.corridors" in each for each in (*same.warnings, *fewer.warnings))
     assert fewer.corridors == (built[0],) and set(fewer.flows["link"]) <= {built[0]}
     assert fewer.objective.value <= free.objective.value * (1 + 1e-9)
     assert fewer.objective.bound >= free.objective.value * (1 - 1e-9)
@@ -186,3 +187,8 @@ def test_all_links_are_searched_if_the_listed_corridors_are_infeasible(
     plan = solved(STAGED, requested)
     assert set(required) <= set(plan.retrofits["plant"]) and plan.checks["holds"].all()
     assert set(plan.corridors or ()) == set(free.problem.network.links["link"])
+    n_links = len(free.problem.network.links)
+    warning = "no plan exists within the 1 link of ways.csv (transport.corridors); all"
+    assert [each for each in plan.warnings if each.startswith(warning)] == [
+        f"{warning} {n_links} candidate links were searched"
+    ]
