@@ -382,11 +382,11 @@ def _excess_mn(matrix: Matrix, x: Floats) -> float:
 
 
 def retrofit_shares(point: Point) -> dict[tuple[str, int], float]:
-    """Share built with capture, by (plant, year)."""
+    """Share built with capture, by (plant, year); 1 where several streams of a plant are built."""
     problem = point.problem
     build = point.build * problem.captures[:, None]
     found: dict[tuple[str, int], float] = {}
     for r, y in zip(*(build > BUILT).nonzero(), strict=True):
         key = (str(problem.routes["plant"].iloc[r]), problem.years[y])
-        found[key] = found.get(key, 0.0) + float(build[r, y])
+        found[key] = min(found.get(key, 0.0) + float(build[r, y]), 1.0)
     return found

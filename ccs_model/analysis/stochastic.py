@@ -29,6 +29,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.rebuilt_plan import (
     KEPT,
+    NOT_KEPT,
     AnalysisResult,
     AtPoint,
     Valuation,
@@ -400,7 +401,7 @@ class _TwoStage:
         if self.mean_values is None:
             return "the futures have no mean, or the mean future has no plan"
         infeasible = [
-            f"{future.future.name} ({each.state})"
+            future.future.name + (f" ({each.state})" if each.state != NOT_KEPT else "")
             for future, each in zip(self.futures, self.mean_values, strict=True)
             if each.state != KEPT
         ]
