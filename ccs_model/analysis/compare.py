@@ -23,6 +23,7 @@ from ccs_model.plan.plan_json import records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.workbook.workbook import OWN_MONEY, write_comparison
 from ccs_model.runs.run_reader import RunLike, read_run, run_of
+from ccs_model.scenario import Scenario
 from ccs_model.units import unit_of, unit_text
 
 SCHEMA = "ccs-model/compare/2"
@@ -264,6 +265,14 @@ def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     if any(added):
         rows.append({"kind": "model", "input": "added or changed", **dict(zip(names, added, strict=True))})
     return pd.DataFrame(rows, columns=["kind", "input", *names])
+
+
+def differing_keys(one: Scenario, other: Scenario) -> list[str]:
+    """Return the keys with different values in two scenarios, apart from name and description."""
+    first, second = (
+        dict(_leaves(each.model_dump(mode="json", exclude={"name", "description"}), "")) for each in (one, other)
+    )
+    return [key for key in first | second if first.get(key) != second.get(key)]
 
 
 # Values by year, with straight lines between the years.

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from ccs_model._typing import MessageCallback
+from ccs_model.analysis.compare import differing_keys
 from ccs_model.analysis.jobs import Job, Scheduler, Work, processes_of, results_of
 from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
 from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, plan_at, solution_point
@@ -321,14 +322,7 @@ def _difference(place: Path, scenario: Scenario) -> str:
         run = read_run(place)
     except CcsModelError:
         return "it is no complete run"
-    keys = ("name", "description")
-    there, here = (each.model_dump(exclude=dict.fromkeys(keys, True)) for each in (run.scenario, scenario))
-    differs = [
-        f"{section}.{name}" if isinstance(value, dict) else section
-        for section, value in here.items()
-        for name in (value if isinstance(value, dict) else (section,))
-        if (there[section].get(name) != value[name] if isinstance(value, dict) else there[section] != value)
-    ]
+    differs = differing_keys(run.scenario, scenario)
     named = join_first_names(differs, _NAMED)
     return f"{named} differ{'s' if len(differs) == 1 else ''}" if differs else "its tables or its version differ"
 

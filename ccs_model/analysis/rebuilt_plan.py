@@ -382,7 +382,7 @@ def _excess_mn(matrix: Matrix, x: Floats) -> float:
 
 
 def retrofit_shares(point: Point) -> dict[tuple[str, int], float]:
-    """Share built with capture, by (plant, year); 1 where several streams of a plant are built."""
+    """Share built with capture, by (plant, year): the sum over the streams of the plant, at most 1."""
     problem = point.problem
     build = point.build * problem.captures[:, None]
     found: dict[tuple[str, int], float] = {}

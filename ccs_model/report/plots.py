@@ -128,9 +128,7 @@ class RunPlots:
         """Return benefits and costs by stakeholder. Raises InputError for a representative year, which has none."""
         table = self._run.tables.get("stakeholders")
         if table is None:
-            raise InputError(
-                [Issue("years", "a representative year has no accounts by stakeholder", "plan over years")]
-            )
+            raise InputError([Issue("years", "a representative year has no accounts by stakeholder")])
         kinds = {"benefits_mn": "benefits", "costs_mn": "costs"}
         rows = [
             {"stakeholder": row["stakeholder"], "kind": kind, "value": (-1 if name == "costs_mn" else 1) * row[name]}

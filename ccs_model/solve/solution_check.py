@@ -220,8 +220,8 @@ def _infeasible_error(problem: Problem, matrix: Matrix, options: SolverOptions) 
     nearest = search.nearest_point(every, now() + _NEAREST_EFFORT)
     texts = (_text(problem, each) for each in by_rows)
     # A commitment may be found among the rows and among the keys of the scenario.
-    said = {change.partition(": ")[2] for change in changes if change.startswith("plants.committed: ")}
-    unlike = (text for text in texts if text.removesuffix(" (plants.committed)").partition(": ")[2] not in said)
+    named = {change.partition(": ")[2] for change in changes if change.startswith("plants.committed: ")}
+    unlike = (text for text in texts if text.removesuffix(" (plants.committed)").partition(": ")[2] not in named)
     return InfeasibleError(
         [*unlike, *changes], tables=None if nearest is None else _nearest_tables(problem, matrix, nearest)
     )

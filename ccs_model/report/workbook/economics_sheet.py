@@ -136,8 +136,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     prices = "" if static else " and prices of the last year"
     sheet.banner()
     sheet.paragraph(
-        "Reference capex × concentration factor × small-train factor × capex_factor = capex per t/y; × nameplate + "
-        "other capital × capex_factor = capture capex. "
+        "Capex per t/y = reference capex × concentration factor × small-train factor × capex_factor. "
+        "Capture capex = capex per t/y × nameplate + other capital × capex_factor. "
         f"Annual capital is capex × capital charge{in_operation}. Capture cost = capture ÷ captured; avoidance cost = "
         f"total ÷ avoided. Annual costs are {annual} at the load of the plan"
         f"{prices}. Columns computed from names of sheet Inputs follow changes; values chosen by the solver are on the "

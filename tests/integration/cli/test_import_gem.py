@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,12 @@ def test_an_import_keeps_what_the_user_has_added_to_an_earlier_one(tmp_path, tra
     for table, row in TABLES.items():
         with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
             file.write(row + "\n")
+    # A program may have put the columns into another order, and added one.
+    references = out / "data" / "references.csv"
+    with references.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.reader(file)]
+    with references.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([row[1], row[0], *row[2:], "mine"] for row in rows)
     own = out / "data" / "technologies" / "location_factors.csv"
     own.parent.mkdir()
     own.write_text("country,factor\n", encoding="utf-8")
@@ -125,6 +132,10 @@ def test_an_import_keeps_what_the_user_has_added_to_an_earlier_one(tmp_path, tra
     tables = {table: (out / "data" / f"{table}.csv").read_text(encoding="utf-8").splitlines() for table in TABLES}
     assert [rows[-1] for rows in tables.values()] == [*TABLES.values()]
     assert len(tables["references"]) == 3 and own.is_file()
+    power = out / "data" / "prices" / "power.csv"
+    power.write_bytes(b"grid,year\n\xff\xfe\xff,2024\n")
+    refused = run(tracker, "-o", out, "--country", "Germany", "--force")
+    assert isinstance(refused.exception, InputError) and "power.csv" in str(refused.exception)
     kept = [line for line in answer.stderr.splitlines() if line.startswith("kept: ")]
     assert kept == [f"kept: {out / 'data' / table}.csv, which has rows" for table in TABLES if table != "references"]
 
