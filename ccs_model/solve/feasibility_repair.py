@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ccs_model._typing import Floats
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import CcsModelError, InfeasibleError
 from ccs_model.inputs import Inputs
@@ -37,8 +36,6 @@ _BASINS_TRIED = 5
 _COMMITMENTS_TRIED = 10
 # Share of the effort left that one trial may take.
 _TIME_SHARE = 1 / 3
-# Value of a column that counts as unused, and share of a trial for the columns that are used.
-_UNUSED, _FEW_BUILDS_SHARE = 1e-9, 0.5
 
 
 @dataclass(frozen=True)
@@ -71,17 +68,10 @@ class Trials:
             return False
         _, matrix = built
         try:
-            # The fewest builds first: a search among those that the relaxation uses is short.
-            highs, outcome = self._solve_relaxation(matrix, until, matrix.is_integer.astype(float))
-            if outcome.status == "optimal" and outcome.x is not None and matrix.is_integer.any():
-                unused = np.flatnonzero(matrix.is_integer & (matrix.lower <= 0) & (outcome.x <= _UNUSED))
-                highs.fix(unused)
+            highs, outcome = self._solve_relaxation(matrix, until)
+            if outcome.status == "optimal" and matrix.is_integer.any():
                 highs.set_integrality(True)
-                outcome = highs.run(_FEW_BUILDS_SHARE * (until - now()), "a trial: few builds")
-                if outcome.x is None:
-                    highs.set_bounds(unused, matrix.lower[unused], matrix.upper[unused])
-                    highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
-                    outcome = highs.run(until - now(), "a trial")
+                outcome = highs.run(until - now(), "a trial")
         except CcsModelError:
             return False
         return outcome.x is not None and residuals(matrix, round_to_integrality(matrix, outcome.x)).hold
@@ -92,15 +82,14 @@ class Trials:
         if built is None:
             return False
         try:
-            no_costs = np.zeros(len(built[1].lower))
-            return self._solve_relaxation(built[1], self.trial_deadline(), no_costs)[1].status == "infeasible"
+            return self._solve_relaxation(built[1], self.trial_deadline())[1].status == "infeasible"
         except CcsModelError:
             return False
 
-    def _solve_relaxation(self, matrix: Matrix, until: float, costs: Floats) -> tuple[Highs, Outcome]:
-        """The linear relaxation with these costs of columns, and its outcome."""
+    def _solve_relaxation(self, matrix: Matrix, until: float) -> tuple[Highs, Outcome]:
+        """The linear relaxation without an objective, and its outcome."""
         highs = Highs.lp_relaxation(matrix, self.options)
-        highs.set_objective(costs, maximise=False)
+        highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
         return highs, highs.run(until - now(), "a trial: relaxation")
 
 
