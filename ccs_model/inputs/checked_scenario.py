@@ -117,6 +117,8 @@ def unknown_names(names: Iterable[Name], known: Known, *, as_spelt: bool = False
         if name.text in there or is_home or (not as_spelt and known_name(name.text, name.kind, known) is not None):
             continue
         some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
+        if name.kind == "plant" and len(there) > _LISTED:
+            some = "sheet Plants of a run lists the ids"
         kind = "province" if name.kind == _OF_ASSET else name.kind
         what = f"{kind} '{shown_text(name.text)}' is not in the tables"
         hint_of = sector_hint if name.kind.endswith("sector") else nearest_hint
