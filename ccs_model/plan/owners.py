@@ -247,7 +247,9 @@ class Owners:
         project_irr, reason = irr_share(project)
         cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
-        under = self._is_under_contract(cut)
+        # Of all plants, each tonne counts that is under the contract of its plant.
+        under = self._is_under_contract(cut[:-1])
+        cut_under, carbon_under = (_with_sum(np.where(under, amount[:-1], 0.0)) for amount in (cut, flows["carbon_mn"]))
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
         # Operating cash after the tax that is paid; the settlement at the end of the horizon is excluded.
         cash = (net - financing - capital)[:, :-1]
@@ -266,9 +268,7 @@ class Owners:
                 "discounted_payback_yr": payback_yr(project, rate),
                 "debt_service_cover": _minimum_cover(debt_service_cover(cash, *service)),
                 "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
-                "contract_strike_per_t": break_even_price_per_t(
-                    net - np.where(under, flows["carbon_mn"] * (1.0 - tax), 0.0), np.where(under, cut, 0.0), rate, tax
-                ),
+                "contract_strike_per_t": break_even_price_per_t(net - carbon_under * (1.0 - tax), cut_under, rate, tax),
                 "standalone_npv_mn": [*self.standalone_npv_mn, self.standalone_npv_mn.sum()],
                 "hurdle_share": [*hurdle, np.nan],
                 "hurdle_npv_mn": [*at_hurdle, at_hurdle.sum()],
@@ -282,7 +282,7 @@ class Owners:
         return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
 
     def _is_under_contract(self, cut_kt: Floats) -> Mask:
-        """[plant and all, year] the years with tonnes until contract_yr years after operation begins.
+        """[plant, year] the years with tonnes until contract_yr years after operation begins.
 
         The account spreads the tonnes of a period evenly, so that some stand in the years before operation: they are
         under the contract, too.
@@ -291,8 +291,7 @@ class Owners:
         first = np.array(problem.years) + problem.routes["lead_yr"].to_numpy(float)[:, None] * (not problem.is_static)
         begins = np.where(self.point.build > BUILT, first, np.inf).min(axis=1, initial=np.inf)
         of_plant = pd.Series(begins).groupby(problem.routes["plant"].to_numpy(object)).min()
-        begins = np.r_[of_plant.reindex(self.split.plants).to_numpy(float), np.inf]
-        begins[-1] = begins.min(initial=np.inf)
+        begins = of_plant.reindex(self.split.plants).to_numpy(float)
         ends = begins - problem.calendar[0] + self._factor("contract_yr")
         return (cut_kt > 0) & (np.arange(cut_kt.shape[1]) < ends[:, None])
 

@@ -345,7 +345,7 @@ class Plan:
     revision
         Edits of the workbook that was solved again, if one was.
     corridors
-        Links searched; None if all candidate links were.
+        Links searched; None with own pipelines or continuous decisions.
     size
         Rows, columns, integers and non-zeros of the model.
     timings

@@ -3,7 +3,8 @@
 The capital of a site and of a well does not depend on the rate of a well. A site has one of three costs:
 
     separate costs in its row      columns of storage/sites; an empty one is 0
-    an all-in cost per tonne       paid as a fee, by the steps of storage/site_costs if it has some; no capital
+    an all-in cost per tonne       paid as a fee, by the steps of storage/site_costs if it has some (the mean of the
+                                   steps with own pipes); no capital
     neither                        the costs of its class in storage/class_costs; a gas field offshore has those of
                                    saline_offshore
 
@@ -131,7 +132,7 @@ def _with_costs(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.Da
     is_all_in = ~is_separate & (sites[ALL_IN].notna() | sites["site"].isin(curve["site"]))
     by_class = ~is_separate & ~is_all_in
     mean = (level.column(curve, ALL_IN) * curve["capacity_share"]).groupby(curve["site"]).sum()
-    fee = level.column(sites, ALL_IN).fillna(sites["site"].map(mean)).where(is_all_in, 0.0)
+    fee = sites["site"].map(mean).fillna(level.column(sites, ALL_IN)).where(is_all_in, 0.0)
     found = {}
     for name in STORAGE_MONEY:
         of_class = sites["cost_class"].map(by_class_and_cost.loc[name])

@@ -45,6 +45,7 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_names_outside_problem(problem),
         *_sites_without_budget(problem),
         *_sites_abroad(problem),
+        *_cost_steps(problem),
         *_links(problem),
         *_terrain(problem),
         *notices_of_sea_crossings(problem),
@@ -167,6 +168,23 @@ def _sites_abroad(problem: Problem) -> Iterator[str]:
         names = join_first_names([f"{table['site'].iloc[k]} ({countries[k]})" for k in abroad], _MOST_NAMED)
         place = problem.inputs.place("storage/sites", int(abroad[0]))
         yield f"{place}: sites out of reach, in countries without a plant of the scenario: {names}"
+
+
+def _cost_steps(problem: Problem) -> Iterator[str]:
+    """Sites whose steps of costs count as their mean, since own pipelines know no sum of the flows into a site."""
+    if problem.network is not None:
+        return
+    inputs, sites = problem.inputs, problem.sites.set_index("site")["injection_cost_per_t"]
+    steps = inputs["storage/site_costs"].reset_index(drop=True)
+    steps = steps[steps["site"].isin(problem.routes["site"]) & steps["site"].duplicated(keep=False)]
+    if steps.empty:
+        return
+    named = [f"{site} ({sites[site]:,.1f})" for site in steps["site"].unique()]
+    yield (
+        f"{inputs.place('storage/site_costs', int(steps.index[0]), 'storage_cost_per_t')}: with own pipelines each "
+        f"tonne costs the mean of a site's steps, in {problem.money}/t: {join_first_names(named, _MOST_NAMED)}; "
+        "with transport.shared_trunklines: true the steps are filled one after another"
+    )
 
 
 def _links(problem: Problem) -> Iterator[str]:

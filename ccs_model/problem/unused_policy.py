@@ -87,6 +87,8 @@ def _policy(problem: Problem) -> Iterator[str]:
             f"{named_place(scenario, 'policy.surplus_band_share')} limits tonnes sold on the carbon market, of which "
             "there are none"
         )
+    elif policy.surplus_band_share == 0:
+        yield f"{at('surplus_band_share')}: no tonne is sold on the carbon market, since the band is 0"
 
 
 def _payments(problem: Problem) -> Iterator[str]:

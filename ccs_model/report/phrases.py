@@ -236,7 +236,7 @@ def resources_in_words(storage: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
+def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str, *, is_static: bool) -> str:
     """What sites pay in the last year, and for how much oil; empty without a payment. `money` is the unit."""
     rows = [row for row in storage if row["year"] == max(each["year"] for each in storage)]
     paid_mn = math.fsum(row.get("oil_revenue_mn_pa") or 0.0 for row in rows)
@@ -249,8 +249,8 @@ def oil_in_words(storage: Sequence[Mapping[str, Any]], money: str) -> str:
     emitted = math.fsum(row.get("additional_oil_co2_ktpa") or 0.0 for row in rows)
     burnt = f" of some {megatonnes(emitted)} CO2 when burnt" if emitted else ""
     oil = f"they produce {megatonnes(oil_ktpa)} of additional oil, whose emissions{burnt} are not counted"
-    counted_in = "which the owners' NPV and the resource cost to society count"
-    return f"For CO2, oil fields {paid}, {counted_in}; {oil}."
+    counted_in = "annual cost counts" if is_static else "owners' NPV and the resource cost to society count"
+    return f"For CO2, oil fields {paid}, which the {counted_in}; {oil}."
 
 
 def estimates_in_words(estimates: Sequence[Mapping[str, Any]]) -> list[str]:

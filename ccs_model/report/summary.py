@@ -194,7 +194,7 @@ class _Summary:
             *estimates_in_words(self.context.get("capture_estimates") or ()),
             storage_range(totals["storage_cost_per_t"], self.context["storage_cost_range"], unit),
             *resources_in_words(document["storage"]),
-            oil_in_words(document["storage"], self.money),
+            oil_in_words(document["storage"], self.money, is_static=self.context["is_static"]),
         ]
         if document["owners"]:
             sentences += [self._npv(), " ".join(society(totals, *base, document["social_account"]))]

@@ -345,6 +345,8 @@ def _solve_stages(
     if corridors is not None:
         by = float(search.objective[0])
         corridors = replace(corridors, within=first, all_links_bound=corridors.all_links_bound * by)
+    if on_progress is not None and first.outcome.point is None:
+        on_progress(Progress("feasibility", 0.0, np.nan, np.nan))
     outcome = verified_outcome(problem, matrix, options, first.outcome)
     assert outcome.x is not None
     chosen = round_to_integrality(search.matrix, search.to_search_units(outcome.x))
@@ -449,6 +451,8 @@ def _first_stage(
 ) -> tuple[Highs, MipOutcome, Corridors | None]:
     """Search for the best plan of the first objective; with more effort where none is found and one is needed."""
     is_network = problem.network is not None and problem.is_integer
+    if on_progress is not None and is_network:
+        on_progress(Progress("feasibility", 0.0, np.nan, np.nan))
     raise_if_infeasible(problem, matrix, options, _FEASIBILITY_SHARE * amount)
 
     def search(amount: float) -> tuple[Highs, MipOutcome, Corridors | None]:

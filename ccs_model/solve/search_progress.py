@@ -30,6 +30,7 @@ _WORDS = (
     ("marginal budget", "value of a larger budget"),
     ("funds", "allocating the funds"),
     ("fixed decision", "cost of fixed decisions"),
+    ("feasibility", "checking whether a plan exists"),
     ("flow directions", "bounding over all links"),
     ("all links", "bounding over all links"),
     ("one period", "choosing pipelines"),

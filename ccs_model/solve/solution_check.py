@@ -58,6 +58,12 @@ REPAIR_EFFORT = 30.0
 _SMALL_ROWS, _OF_SMALL_MODELS = 2_000, 3.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
 _ROWS_SHARE = 2 / 3
+_ENDED = "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, or lower the targets"
+_UNVERIFIED = (
+    "the solver reports that the model is infeasible, but this could not be verified, and no plan was found; raise "
+    "solver.effort, or the budgets, or lower the targets"
+)
+_CHANGES = "each of these changes alone leads to a plan:"
 # Least effort of each confirmation that a model is infeasible.
 _VERIFY_EFFORT = 60.0
 # Effort of the nearest plan.
@@ -138,7 +144,7 @@ def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, o
         if nothing is None:
             if was_stopped():
                 _raise_if_beyond_retrofits(problem, matrix)
-                raise _no_plan_error()
+                raise NoPlanError(_ENDED)
             return _find_elastic_plan(problem, matrix, options)
         return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
     if outcome.status == "unbounded":
@@ -155,13 +161,16 @@ def _find_elastic_plan(problem: Problem, matrix: Matrix, options: SolverOptions)
     if status == "infeasible":
         with effort():
             raise _infeasible_error(problem, matrix, options)
-    raise _no_plan_error()
+    raise _undecided_error(problem, matrix, options, _ENDED)
 
 
-def _no_plan_error() -> NoPlanError:
-    return NoPlanError(
-        "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, or lower the targets"
-    )
+def _undecided_error(problem: Problem, matrix: Matrix, options: SolverOptions, what: str) -> NoPlanError:
+    """The error of a model without a plan and without a proof that there is none, with changes that lead to a plan."""
+    with effort():
+        changes = _infeasible_error(problem, matrix, options).conflicts
+    if not changes:
+        return NoPlanError(what)
+    return NoPlanError("\n".join([what, _CHANGES, *(f"  - {change}" for change in changes)]))
 
 
 def _verify_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
@@ -174,17 +183,13 @@ def _verify_infeasible(problem: Problem, matrix: Matrix, options: SolverOptions)
         return second
     if second.status == "unbounded":
         raise _unbounded_error(problem, matrix, options)
-    undecided = NoPlanError(
-        "the solver reports that the model is infeasible, but this could not be verified, and no plan was found; "
-        "raise solver.effort, or the budgets, or lower the targets"
-    )
     if second.status != "infeasible":
-        raise undecided
+        raise _undecided_error(problem, matrix, options, _UNVERIFIED)
     status, plan = verify_by_elastic_model(matrix, options, now() + to_verify)
     if plan is not None:
         return plan
     if status == "undecided":
-        raise undecided
+        raise _undecided_error(problem, matrix, options, _UNVERIFIED)
     if status == "contradiction":
         what = "the solver reports that the model is infeasible, but an elastic model needs to violate no constraint"
         raise disagreement(matrix, options, what)

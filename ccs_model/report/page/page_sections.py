@@ -80,7 +80,7 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
     retrofits, storage, unit = document["retrofits"], document["storage"], f"{run.money}/t"
     costs = (ended_retrofits_in_words(retrofits, document["totals"], unit), load_in_words(retrofits, unit))
     estimates = estimates_in_words(document["context"].get("capture_estimates") or ())
-    stored = (*resources_in_words(storage), oil_in_words(storage, run.money))
+    stored = (*resources_in_words(storage), oil_in_words(storage, run.money, is_static=run.scenario.is_static))
     totals = document["totals"]
     what_counts = ""
     if retrofits:

@@ -168,7 +168,8 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     if beside := words.storage_band(plan.totals["storage_cost_per_t"], plan.problem):
         sheet.note(beside)
     storage = records(plan.storage)
-    for text in filter(None, (*resources_in_words(storage), oil_in_words(storage, plan.problem.money))):
+    of_oil = oil_in_words(storage, problem.money, is_static=problem.is_static)
+    for text in filter(None, (*resources_in_words(storage), of_oil)):
         sheet.note(text)
     _costs(sheet, plan, used, empty)
     sheet.section("Other candidate sites")
@@ -310,7 +311,7 @@ def _costs(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     sheet.note(
         "Capital of the site and of each well, whatever they take in. O&M includes monitoring and what is set aside "
         "for closure and post-injection care. Other cost is paid per tonne: injection, or the all-in cost of a site "
-        "that gives no other, at the cheapest step of its supply curve. Payments of an oil field are separate income "
+        "that gives no other, at the mean of its steps. Payments of an oil field are separate income "
         f"and not part of any cost.{'' if is_shared else _OWN_SITES}"
     )
     columns = table_columns(

@@ -96,6 +96,31 @@ def test_npv_is_zero_at_the_break_even_carbon_price(solved: Solved, shared: bool
         assert by_name(again, "npv_mn")[plant] > -1e-6
 
 
+def test_strike_of_all_plants_counts_each_tonne_under_the_contract_of_its_plant(
+    solved: Solved, inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    factors = inputs["finance/factors"].copy()
+    factors.loc[factors["factor"] == "contract_yr", "value"] = 5
+    starts: Changes = {"years": [2027, 2037, 2042], "policy.carbon_price_per_t": {2026: 800.0}, "policy.market": None}
+    tables = with_tables({"finance/factors": factors})
+    _, *later = solved(NPV, starts, tables=tables).retrofits["plant"].unique()
+    late: Changes = {"plants.not_before": {later[0]: 2037}, "plants.require": [later[0]]}
+    plan = solved(NPV, starts, late, tables=tables)
+    assert set(plan.retrofits["year"]) == {2027, 2037}
+    strike, tonnes = (
+        by_name(plan, "contract_strike_per_t"),
+        plan.owner_tonnes.drop_duplicates("plant").set_index("plant"),
+    )
+    # Tonnes of the first five years and of the year before operation, discounted.
+    begins = plan.retrofits.groupby("plant")["year"].min()
+    weight = {
+        plant: sum(float(tonnes.at[plant, year]) / 1.08 ** (year - 2027) for year in range(begin, begin + 6))
+        for plant, begin in begins.items()
+    }
+    mean = sum(strike[plant] * kt for plant, kt in weight.items()) / sum(weight.values())
+    assert strike["all"] == pytest.approx(mean, rel=1e-9)
+
+
 @pytest.mark.slow
 def test_a_loan_at_the_discount_rate_without_tax_does_not_change_the_npv(solved: Solved) -> None:
     untaxed: Changes = {"finance.tax_share": 0.0}

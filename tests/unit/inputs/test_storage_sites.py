@@ -14,7 +14,11 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.inputs.geography import km_outside_province, province_outlines
+from ccs_model.problem import Problem
+from ccs_model.problem.build_problem import build_problem
 from ccs_model.problem.storage_sites import STORAGE_MONEY, sites_of, stores_of
+from ccs_model.problem.unused_inputs import unused_inputs
+from ccs_model.report.language import Language
 from ccs_model.scenario import Scenario
 
 SEVEN_BASINS = {
@@ -235,6 +239,26 @@ def test_own_cost_steps_replace_the_separate_costs_of_a_shipped_site(scenario, w
     assert qinshui[["site_capex_mn", "well_capex_mn", "injection_cost_per_t"]].tolist() == [0, 0, 30]
     steps = stores_of(found, loaded, level).query("site == 'qinshui'")
     assert steps["variable_per_t"].tolist() == [20, 40]
+
+
+def test_own_pipelines_pay_the_mean_of_the_cost_steps_and_say_so(scenario, write_tables) -> None:
+    write_tables(
+        sites=[SITE, site("mine", 5)], site_costs=[STEPS, step("mine", 1, 0.05, 30), step("mine", 2, 0.95, 50)]
+    )
+
+    def problem_with(is_shared: bool) -> tuple[Problem, list[str]]:
+        changes = {"transport.shared_trunklines": is_shared, "plants.provinces": ["Hebei"]}
+        requested = scenario("chemicals", data="my").with_changes(changes)
+        problem = build_problem(requested, load_inputs(requested))
+        return problem, [text for text in unused_inputs(problem) if "a site's steps" in text]
+
+    own, (notice,) = problem_with(False)
+    # 5 % of the capacity at 30 and 95 % at 50 CNY/t, in place of the 5 CNY/t of the site's row.
+    assert own.sites.set_index("site").at["mine", "injection_cost_per_t"] == pytest.approx(49)
+    assert notice.startswith("my/storage/site_costs.csv:2:storage_cost_per_t: with own pipelines each tonne costs the ")
+    assert "in CNY 2024/t: mine (49.0)" in notice
+    assert Language("zh").sentence(notice) != notice
+    assert not problem_with(True)[1]
 
 
 @pytest.mark.parametrize(

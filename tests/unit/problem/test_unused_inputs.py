@@ -89,6 +89,10 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             "funds.gift: funds 'Gift ' and 'gift' are two funds, though their names differ in spelling only",
         ),
         ({"policy.surplus_band_share": 0.03}, "policy.surplus_band_share limits tonnes sold"),
+        (
+            {**PRICE, "policy.market": None, "policy.capture_deductible": True, "policy.surplus_band_share": 0.0},
+            "policy.surplus_band_share: no tonne is sold on the carbon market, since the band is 0",
+        ),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
 )

@@ -207,10 +207,12 @@ def test_avoided_is_called_less_than_captured_only_where_it_is():
 
 def test_oil_fields_state_the_emissions_of_their_oil():
     row = {"year": 2030, "oil_revenue_mn_pa": 100.0, "additional_oil_ktpa": 500.0, "additional_oil_co2_ktpa": 1_560.0}
-    text = oil_in_words([{**row, "year": 2026, "oil_revenue_mn_pa": 7.0}, row], "CNY 2024")
+    text = oil_in_words([{**row, "year": 2026, "oil_revenue_mn_pa": 7.0}, row], "CNY 2024", is_static=False)
     assert "pay 100 million CNY 2024 a year" in text
     assert "0.50 Mt of additional oil, whose emissions of some 1.56 Mt CO2 when burnt are not counted." in text
-    assert oil_in_words([{**row, "oil_revenue_mn_pa": 0.0}], "CNY 2024") == ""
+    assert oil_in_words([{**row, "oil_revenue_mn_pa": 0.0}], "CNY 2024", is_static=False) == ""
+    # A representative year has neither owners' accounts nor a social account.
+    assert "a year, which the annual cost counts; they" in oil_in_words([row], "CNY 2024", is_static=True)
 
 
 def test_sentences_on_baseline_estimates_load_and_oil_have_a_chinese_text():
@@ -220,4 +222,5 @@ def test_sentences_on_baseline_estimates_load_and_oil_have_a_chinese_text():
     load = {"captured_ktpa": 1.0, "captured_at_full_load_ktpa": 2.0, "avoided_at_full_load_ktpa": 2.0,
             "cost_at_full_load_mn_pa": 1.0}  # fmt: skip
     texts = [remaining_emissions_in_words(totals), *estimates_in_words([estimate]), load_in_words([load], "CNY 2024/t")]
-    assert all(chinese_text(each) for each in (*texts, oil_in_words([row], "CNY 2024")))
+    oil = (oil_in_words([row], "CNY 2024", is_static=is_static) for is_static in (False, True))
+    assert all(chinese_text(each) for each in (*texts, *oil))
