@@ -215,8 +215,13 @@ class Problem:
         return self.routes.assign(**{name: np.fmin(self.routes[name], left) for name in names})
 
     def own_asset_lives(self, life_yr: npt.ArrayLike) -> Floats:
-        """Return [route, start] lives of own pipes or sites, which end when the plant closes."""
+        """Return [route, start] lives of own pipes or sites, which end when the plant closes.
+
+        Within the horizon they end with their unit, since a stream is retrofitted once.
+        """
         left = self.routes["closing_year"].to_numpy(float)[:, None] - self.periods["year"].to_numpy(float)
+        of_unit = self.routes["lead_yr"].to_numpy(float)[:, None] + self.unit_life_yr
+        left = np.where(self.unit_used_yr >= self.unit_life_yr, np.fmin(left, of_unit), left)
         return np.fmin(np.asarray(life_yr, dtype=float)[:, None], np.maximum(left, 1.0))
 
     def asset_salvage(self, lives: Floats) -> Floats:

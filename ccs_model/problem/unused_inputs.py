@@ -9,7 +9,9 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
+from ccs_model.engineering.capture_units import shared_streams
 from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.engineering.streams import STREAM as CAPTIVE
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.declarations import CHEMICAL_PLANTS
 from ccs_model.inputs.geography import are_in_area, are_in_country, country_near
@@ -66,9 +68,32 @@ def unused_changes(scenario: Scenario, variants: Iterable[Mapping[str, object]])
 
 def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
     """Keys of another kind of scenario."""
-    scenario = problem.scenario
+    scenario, streams = problem.scenario, problem.streams
     nominal = any(fund.nominal_interest_rate is not None for fund in scenario.funds.values())
+    is_shared, is_calibrated = problem.network is not None, scenario.calibration.use != "none"
+    has_oil_price = scenario.storage.oil_price_per_bbl is not None
+    has_steel = bool((problem.plants["sector"] == "steel").any())
+    is_dated = bool(scenario.policy.paid_per_captured_t or scenario.policy.paid_per_avoided_t)
     for key, has_effect, why in (
+        ("storage_life_yr", problem.is_static, "spreads the capacity of sites over the years of 'years: static'"),
+        ("transport.corridors", is_shared and problem.is_integer, "names links of shared, integer networks"),
+        ("transport.candidate_links", is_shared, "names links of shared networks"),
+        ("storage.oil_price_currency", has_oil_price, "is that of storage.oil_price_per_bbl, which is not given"),
+        ("storage.oil_price_year", has_oil_price, "is that of storage.oil_price_per_bbl, which is not given"),
+        (
+            "costs.oil_factor",
+            bool((problem.sites["kind"] == "eor").any()),
+            "is for oil fields, of which there are none",
+        ),
+        ("plants.furnace_streams", has_steel, "splits the hot stoves of steel works, of which there are none"),
+        ("capture.start_at_relining", has_steel, "is for hot stoves of steel works, of which there are none"),
+        ("plants.captive_units", bool((streams["stream"] == CAPTIVE).any()), "adds units of which there are none"),
+        ("capture.shared_absorbers", len(shared_streams(streams)) > 0, "needs plants with several flue gases"),
+        ("calibration.preset", is_calibrated, "selects a calibration, and calibration.use is none"),
+        ("calibration.file", is_calibrated, "replaces the shipped calibration, and calibration.use is none"),
+        ("policy.paid_from", is_dated, "dates payments per tonne, of which there are none"),
+        ("policy.paid_until", is_dated, "dates payments per tonne, of which there are none"),
+        ("risk.cvar_share", scenario.risk.weight > 0, "defines the worst futures of risk.weight, which is 0"),
         ("capital_recovery_share", problem.is_static, "annualises the capital of 'years: static'"),
         ("finance.inflation_rate", nominal, "converts nominal interest rates, of which there are none"),
         ("storage.nearest_sites", problem.network is None, "limits the sites of own pipelines; the network is shared"),
@@ -76,13 +101,21 @@ def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
         ("calibration.ceiling", scenario.calibration.use != "none", "limits a calibrated plan; use is none"),
         ("risk.weight", bool(scenario.futures), "weighs the worst futures, of which there are none"),
     ):
-        if key in scenario.places and not has_effect and attrgetter(key)(scenario):
+        if key in scenario.places and not has_effect and not _is_default(scenario, key):
             yield f"{named_place(scenario, key)} has no effect: it {why}"
     if scenario.source_path is not None and "currency" not in scenario.places and not problem.is_in_china:
         yield f"currency is not given, so that amounts are in {scenario.currency}, though no plant is in China"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
+
+
+def _is_default(scenario: Scenario, key: str) -> bool:
+    """Whether a key has the value that it has where it is not given."""
+    section, _, name = key.rpartition(".")
+    owner = attrgetter(section)(scenario) if section else scenario
+    default = type(owner).model_fields[name].get_default(call_default_factory=True)
+    return bool(getattr(owner, name) == default)
 
 
 def _closing_plants(problem: Problem) -> Iterator[str]:

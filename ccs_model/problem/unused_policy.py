@@ -65,6 +65,12 @@ def _policy(problem: Problem) -> Iterator[str]:
         for key in keys:
             if getattr(policy, key):
                 yield f"{named_place(scenario, f'policy.{key}')} {_NO_ACCOUNTS}"
+        for key in ("finance.tax_share", "finance.depreciation_yr"):
+            if key in scenario.places:
+                yield f"{named_place(scenario, key)} {_NO_ACCOUNTS}"
+        if scenario.capital_recovery_share is not None and "discount_rate" in scenario.places:
+            place = named_place(scenario, "discount_rate")
+            yield f"{place} has no effect: capital_recovery_share annualises the capital of a representative year"
     elif policy.carbon_price_per_t and not policy.capture_deductible:
         yield (
             f"{at('carbon_price_per_t')}: the carbon price earns the owners nothing, since "

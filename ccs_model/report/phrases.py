@@ -280,12 +280,12 @@ def load_in_words(retrofits: Sequence[Mapping[Any, Any]], unit: str) -> str:
 
 
 def remaining_emissions_in_words(totals: Mapping[str, Any], period: str = "") -> str:
-    """What remains of the baseline in the last period, which is named unless it is a representative year."""
+    """What is not avoided of the baseline in the last period, which is named unless it is a representative year."""
     left = float(totals["baseline_ktpa"] or 0.0) - float(totals["avoided_ktpa"] or 0.0)
     baseline = megatonnes(totals["baseline_ktpa"])
     if period:
-        return f"In {period}, {megatonnes(left)} of the baseline of {baseline} a year remain."
-    return f"Of the baseline of {baseline} a year, {megatonnes(left)} remain."
+        return f"In {period}, {megatonnes(left)} of the baseline of {baseline} a year are not avoided."
+    return f"Of the baseline of {baseline} a year, {megatonnes(left)} are not avoided."
 
 
 def less_than_captured(totals: Mapping[str, Any]) -> str:

@@ -408,7 +408,7 @@ class Capture(Section):
     decisions: Literal["integer", "continuous"] = "integer"
     """`integer`: a retrofit is built or not (MILP); `continuous`: fractions of retrofits are allowed (LP)."""
     max_builds_per_year: int | None = Field(default=None, ge=0)
-    """Largest number of retrofits that start in one year; null means no limit."""
+    """Largest number of retrofits that start in one year, or in all in a representative year; null means no limit."""
     start_at_relining: bool = False
     """Whether retrofits of hot stoves may start only around the relining of a furnace, if its year is known."""
 

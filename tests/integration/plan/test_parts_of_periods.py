@@ -130,6 +130,25 @@ def test_own_pipe_of_a_plant_that_closes_later_keeps_the_years_until_then(
     assert set(closing.levelised_routes["pipe_life_yr"]) == {18.0} and problem.levelised_routes is problem.routes
 
 
+def test_own_pipe_and_site_of_a_unit_that_ends_within_the_horizon_have_no_remaining_value(
+    hand_solved: Solved, without_power: dict[str, Any]
+) -> None:
+    salvage = {}
+    for life in (4, 12):
+        plan = hand_solved(
+            {**YEARS, **OWN_PIPE, "years": [2026, 2031], "objective": "max_abatement", "discount_rate": 0.08},
+            plants={"A": {"co2_ktpa": 100.0, "capture_capex_mn": 10.0, "life_yr": life}},
+            sites={"S": {"site_capex_mn": 30.0}},
+            links=LINK,
+            **without_power,
+        )
+        (retrofit,) = plan.retrofits.to_dict("records")
+        salvage[life] = -plan.cost_terms["salvage_mn"]
+        assert bool(retrofit.get("end_year")) == (life == 4)
+    # No stream is retrofitted twice, so that nothing uses the pipe, the site and the wells after a life of four years.
+    assert salvage[4] == pytest.approx(0.0, abs=1e-9) and salvage[12] > 1.0
+
+
 def test_static_year_offers_technologies_with_learning(
     problem_of: MakeProblem, with_tables: Callable[..., Inputs], inputs: Inputs, one_mill: dict[str, Any]
 ) -> None:

@@ -93,6 +93,25 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             {**PRICE, "policy.market": None, "policy.capture_deductible": True, "policy.surplus_band_share": 0.0},
             "policy.surplus_band_share: no tonne is sold on the carbon market, since the band is 0",
         ),
+        ({"storage_life_yr": 20.0}, "storage_life_yr has no effect: it spreads the capacity of sites over the years"),
+        (
+            {"transport.shared_trunklines": False, "transport.corridors": "all"},
+            "transport.corridors has no effect: it names links of shared, integer networks",
+        ),
+        ({"storage.oil_price_currency": "EUR"}, "storage.oil_price_currency has no effect: it is that of storage."),
+        ({"costs.oil_factor": 2.0}, "costs.oil_factor has no effect: it is for oil fields, of which there are none"),
+        ({"plants.furnace_streams": True}, "plants.furnace_streams has no effect: it splits the hot stoves of steel"),
+        ({"calibration.preset": "pilot-literal"}, "calibration.preset has no effect: it selects a calibration"),
+        ({"policy.paid_from": 2030}, "policy.paid_from has no effect: it dates payments per tonne"),
+        ({"risk.cvar_share": 0.2}, "risk.cvar_share has no effect: it defines the worst futures of risk.weight"),
+        (
+            {"years": "static", "finance.tax_share": 0.3},
+            "finance.tax_share has no effect in a representative year, which has neither owners' accounts",
+        ),
+        (
+            {"years": "static", "capital_recovery_share": 0.1, "discount_rate": 0.06},
+            "discount_rate has no effect: capital_recovery_share annualises the capital of a representative year",
+        ),
         ({"budget.cumulative_mn": {2026: 500.0, 2031: 100.0}}, "the limit until 2031 is lower than that until 2026"),
     ],
 )

@@ -184,9 +184,9 @@ def test_estimates_name_class_accuracy_and_share():
 
 def test_remaining_emissions_of_the_baseline_are_stated():
     totals = {"baseline_ktpa": 10_000.0, "avoided_ktpa": 1_250.0}
-    assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt remain."
+    assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt are not avoided."
     text = remaining_emissions_in_words(totals, "2040–44")
-    assert text == "In 2040–44, 8.75 Mt of the baseline of 10.00 Mt a year remain."
+    assert text == "In 2040–44, 8.75 Mt of the baseline of 10.00 Mt a year are not avoided."
     assert Language("zh").sentence(text) == "2040–44 年，基准排放量每年 10.00 百万吨，其中仍排放 8.75 百万吨。"
 
 
