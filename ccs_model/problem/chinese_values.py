@@ -20,13 +20,26 @@ _MOST_NAMED = 6
 
 
 def notices_of_chinese_values(problem: Problem) -> Iterator[str]:
-    """Notices of costs, required returns and a social discount rate of China; none with a plant in China."""
+    """Notices of sites, costs, required returns and a social discount rate of China; none with a plant in China."""
     if problem.is_in_china:
         return
+    yield from _sites(problem)
     yield from _costs(problem)
     if not problem.is_static:  # a representative year has no accounts of owners and society
         yield from _required_returns(problem)
         yield from _social_discount_rate(problem)
+
+
+def _sites(problem: Problem) -> Iterator[str]:
+    """Shipped sites that are too far from every plant, where the user's tables have none."""
+    table, network = problem.inputs["storage/sites"], problem.network
+    reached = set(problem.routes["site"]) - {""} if network is None else set(network.node_of_site)
+    is_own = any(problem.inputs.is_own("storage/sites", row) for row in range(len(table)))
+    if not reached and not is_own and len(problem.sites):
+        yield (
+            f"storage/sites: none of the {len(problem.sites)} shipped sites, which are in China, is in reach of a "
+            "plant; add sites of the country to a table of your own"
+        )
 
 
 def _costs(problem: Problem) -> Iterator[str]:

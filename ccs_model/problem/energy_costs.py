@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.economics.policy import CHINA, grid_factor_path, non_fossil_path
+from ccs_model.economics.policy import CHINA, grid_factor_path, non_fossil_path, price_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
 from ccs_model.errors import Issue, raise_issues
@@ -20,6 +20,7 @@ from ccs_model.inputs.place_checks import SEA_KM
 from ccs_model.inputs.user_tables import MARGIN_KM
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.problem import calendar, period_sums
+from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 
 _ALIKE = 0.8  # names more similar than this may be misspellings
@@ -201,6 +202,8 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
         first = known.groupby("province")["year"].transform("min")
         known = known[(known["year"] <= until) | (known["year"] == first)]
     last = known.sort_values("year").groupby("province", as_index=False).last()
+    if len(shares) > 1:
+        _reject_power_without_fossil_share(scenario, last[last["year"] <= until])
     table, fossil = inputs["policy/non_fossil"], inputs.factor("fossil_power_kg_per_kwh")
     # One year is no path.
     n_years = table.groupby("region")["year"].nunique()
@@ -213,6 +216,19 @@ def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataF
             parts.append(_later_factors(rows, path, calendar, fossil))
     both = pd.concat(parts, ignore_index=True)
     return both.sort_values(["province", "year"], kind="stable").reset_index(drop=True)
+
+
+def _reject_power_without_fossil_share(scenario: Scenario, last: pd.DataFrame) -> None:
+    """Raise InputError if the scenario has only non-fossil power in the year of a known grid factor above 0."""
+    at_known = price_path(scenario.policy.non_fossil_share, last["year"].to_numpy())
+    without = last[(at_known >= 1.0) & (last["grid_kg_per_kwh"] > 0)]
+    if len(without):
+        row = without.iloc[0]
+        what = f"the non-fossil share of {row['year']} is 1, but the known grid factor of that year is above 0"
+        hint = (
+            f"expected less than 1 until {row['year']} ({row['province']}): later factors scale with the fossil share"
+        )
+        raise_issues([Issue(place_of(scenario, "policy.non_fossil_share"), what, hint)])
 
 
 def _later_factors(last: pd.DataFrame, non_fossil: Mapping[int, float], calendar: Ints, fossil: float) -> pd.DataFrame:

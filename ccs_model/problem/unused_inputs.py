@@ -45,7 +45,9 @@ def unused_inputs(problem: Problem) -> tuple[str, ...]:
         *_keys_of_other_kinds(problem),
         *_closing_plants(problem),
         *_names_outside_problem(problem),
+        *_years_within_periods(problem),
         *_sites_without_budget(problem),
+        *_sites_left_out(problem),
         *_sites_abroad(problem),
         *_cost_steps(problem),
         *_links(problem),
@@ -145,6 +147,8 @@ def _names_outside_problem(problem: Problem) -> Iterator[str]:
         if outside := [name for name in names if name not in known]:
             what = "names plants or sites that are not in the problem"
             yield f"{named_place(scenario, key)} {what}: {', '.join(outside)}"
+    if outside := _exclusions_outside_selection(problem):
+        yield f"{named_place(scenario, 'storage.exclude')} names sites that storage.sites does not select: {outside}"
     last = problem.years[-1]
     if late := sorted(site for site, year in scenario.storage.not_before.items() if year > last and site in sites):
         place = place_of(scenario, "storage.not_before")
@@ -153,6 +157,17 @@ def _names_outside_problem(problem: Problem) -> Iterator[str]:
         if budget.total_mn is not None and limit > budget.total_mn:
             place = place_of(scenario, f"budget.by_province_mn.{province}")
             yield f"{place}: the budget of {province} is above the total budget, which limits it"
+
+
+def _years_within_periods(problem: Problem) -> Iterator[str]:
+    """First years of plants and sites that lie within a period."""
+    scenario, years = problem.scenario, problem.years
+    for key in ("plants.not_before", "storage.not_before"):
+        given = attrgetter(key)(scenario).items()
+        within = [f"{name} ({year})" for name, year in given if years[0] < year < years[-1] and year not in years]
+        if within:
+            names = join_first_names(within, _MOST_NAMED)
+            yield f"{named_place(scenario, key)} has years within a period, so that the next period counts: {names}"
 
 
 def _sites_without_budget(problem: Problem) -> Iterator[str]:
@@ -181,6 +196,20 @@ def _sites_without_budget(problem: Problem) -> Iterator[str]:
         yield f"{place}: the capital of storage sites in {len(outside)} provinces {what}: {names}"
 
 
+def _sites_left_out(problem: Problem) -> Iterator[str]:
+    """Sites of the user that storage.sites does not select, although the scenario does not exclude them by name."""
+    table, inputs, excluded = problem.inputs["storage/sites"], problem.inputs, problem.scenario.storage.exclude
+    outside = [
+        site
+        for row, (site, basin) in enumerate(zip(table["site"], table["basin"], strict=True))
+        if inputs.is_own("storage/sites", row) and site not in set(problem.sites["site"])
+        if site not in excluded and basin not in excluded
+    ]
+    if outside and problem.scenario.storage.sites:
+        names = join_first_names(outside, _MOST_NAMED)
+        yield f"{named_place(problem.scenario, 'storage.sites')} does not select sites of your tables: {names}"
+
+
 def _sites_abroad(problem: Problem) -> Iterator[str]:
     """Onshore sites of the user beyond reach in a country without a plant; their places may be wrong."""
     table, plants, network = problem.inputs["storage/sites"], problem.plants, problem.network
@@ -201,6 +230,16 @@ def _sites_abroad(problem: Problem) -> Iterator[str]:
         names = join_first_names([f"{table['site'].iloc[k]} ({countries[k]})" for k in abroad], _MOST_NAMED)
         place = problem.inputs.place("storage/sites", int(abroad[0]))
         yield f"{place}: sites out of reach, in countries without a plant of the scenario: {names}"
+
+
+def _exclusions_outside_selection(problem: Problem) -> str:
+    """Sites and basins that the scenario excludes although it does not select them, as text."""
+    storage, table = problem.scenario.storage, problem.inputs["storage/sites"]
+    if not storage.sites:
+        return ""
+    rows = table[table["site"].isin(storage.sites) | table["basin"].isin(storage.sites)]
+    selected = {*rows["site"], *rows["basin"]}
+    return ", ".join(name for name in storage.exclude if name not in selected)
 
 
 def _cost_steps(problem: Problem) -> Iterator[str]:
@@ -307,7 +346,9 @@ def _missing_option_reason(problem: Problem, technology: pd.Series) -> str:
 
 
 def _targets(problem: Problem) -> Iterator[str]:
-    """Targets beside the largest abatement that no budget limits."""
+    """A price of shortfalls without a target, and targets beside the largest abatement that no budget limits."""
+    if problem.scenario.targets.shortfall_per_t is not None and not problem.targets:
+        yield f"{named_place(problem.scenario, 'targets.shortfall_per_t')} has no effect: there is no target"
     budget = problem.scenario.budget
     builds = problem.max_builds_per_year is not None or bool(problem.deployment_ceiling_ktpa)
     is_limited = builds or bool(budget.total_mn is not None or budget.cumulative_mn or budget.by_province_mn)

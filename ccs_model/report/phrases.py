@@ -408,7 +408,11 @@ def targets_in_words(targets: Sequence[Mapping[Any, Any]], shortfall_mn: float, 
 def binding_limits(limits: Sequence[str]) -> str:
     """Which limits beside the budget bind in the LP relaxation; empty if none does."""
     named = join_first_names(limits, _LIMITS_NAMED, "; ")
-    return f"Binding limits other than the budget (LP relaxation): {named}." if limits else ""
+    return (
+        f"Limits other than the budget that bind in the LP relaxation, though perhaps not in the plan: {named}."
+        if limits
+        else ""
+    )
 
 
 FEW_FUTURES = 100

@@ -193,7 +193,9 @@ def _is_used(name: str, table: pd.DataFrame, use: _Use) -> np.ndarray:
         is_rate = (table["factor"] == _SOCIAL_RATE) & (table["value"] == scenario.policy.social_discount_rate)
         return is_own | ~unused | (is_rate.to_numpy(bool) & (not scenario.is_static))
     if name == "policy/ets":
-        return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
+        # Without a carbon price no market has an effect.
+        of_market = (table["market"] == scenario.policy.market) & bool(scenario.policy.carbon_price_per_t)
+        return is_own | of_market.to_numpy(bool)
     if name in _OF_CHINA:
         return is_own
     if name in ("storage/sites", "storage/site_costs"):

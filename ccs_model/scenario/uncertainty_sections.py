@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ccs_model.scenario.fields import Line, Section
+from ccs_model.scenario.fields import Line, Section, Words
 from ccs_model.scenario.validation import Finding, raise_findings
 
 _ROUNDING = 1e-6
@@ -42,7 +42,10 @@ def probabilities_of(futures: Mapping[str, Future]) -> tuple[float, ...]:
 
 
 # Keys that hold for all futures; amounts in different money are not comparable.
-_SAME_IN_FUTURES = ("futures", "here_and_now", "risk", "extends", "name", "years", "currency", "price_year")
+_SAME_IN_FUTURES = (
+    "futures", "here_and_now", "risk", "extends", "name", "description", "years", "currency", "price_year", "solver",
+    "uncertainty",
+)  # fmt: skip
 
 
 def findings_of_futures(
@@ -61,11 +64,13 @@ def findings_of_futures(
         yield Finding(("futures",), "expected at least two futures, got one", "add a future, or remove the key")
     for name, future in futures.items():
         for key in future.changes:
-            if key.split(".")[0] in _SAME_IN_FUTURES:
+            if key.split(".")[0] in _SAME_IN_FUTURES or key == "capture.decisions":
                 yield Finding(("futures", name, "changes", key), "cannot differ between futures", "remove the key")
     hint = f"years: {', '.join(map(str, starts))}"
     for place, year in enumerate(here_and_now):
-        if year not in starts:
+        if year in here_and_now[:place]:
+            yield Finding(("here_and_now", place), f"{year} is listed twice", "remove one of them")
+        elif year not in starts:
             yield Finding(("here_and_now", place), f"no period starts in {year}", hint)
     last = max(here_and_now) if futures and here_and_now else -1
     if before := [year for year in starts if year < last and year not in here_and_now]:
@@ -93,7 +98,7 @@ class Uncertainty(Section):
     Inputs, distributions and correlations are shipped in data/uncertainty; these keys override them.
     """
 
-    exclude: tuple[Line, ...] = ()
+    exclude: Words = ()
     """Inputs that keep their planned value."""
     spreads: dict[Line, Spread] = Field(default_factory=dict)
     """Distributions that override the shipped ones, by input."""
@@ -105,6 +110,9 @@ class Uncertainty(Section):
             for name, spread in self.spreads.items()
             for what, hint in impossible_spreads(name, spread.distribution, spread.low, spread.mode, spread.high)
         )
+        if both := [name for name in self.spreads if name in self.exclude]:
+            what, hint = "the input is excluded as well", "remove one of them"
+            raise_findings(Finding(("spreads", name), what, hint, other=("exclude",)) for name in both)
         return self
 
 

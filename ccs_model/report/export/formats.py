@@ -223,6 +223,11 @@ _UNIT_OF_RATIOS = "1"
 _RATIOS = frozenset({"benefit_cost_ratio", "cost_factor", "debt_service_cover", "discount_factor"})
 
 Rows = Iterator[tuple[str, str, str, int, float]]
+# Branch of the IAMC variables of a sector's own stacks; of all others it is industry.
+_INDUSTRY = "Industry"
+_BRANCHES = MappingProxyType(
+    {**dict.fromkeys(("coal_power", "gas_power"), "Energy|Supply|Electricity"), "waste": "Waste"}
+)
 
 
 def iamc_table(run: StoredRun) -> pd.DataFrame:
@@ -248,7 +253,7 @@ def iamc_table(run: StoredRun) -> pd.DataFrame:
 
 
 def _tonnes(run: StoredRun) -> Rows:
-    """Mt CO2 a year by region; variables of the plants' own stacks also by sector."""
+    """Mt CO2 a year by region; variables of the plants' own stacks also by branch and sector."""
     table = run.tables["emissions"]
     every = pd.DataFrame(
         {
@@ -257,20 +262,22 @@ def _tonnes(run: StoredRun) -> Rows:
             "Carbon Sequestration|CCS": table["captured_ktpa"],
         }
     )
-    industry = pd.DataFrame(
+    stacks = pd.DataFrame(
         {
-            "Baseline Emissions|CO2|Industry": table["baseline_ktpa"],
-            "Emissions|CO2|Industry": table["baseline_ktpa"] - table["on_site_abatement_ktpa"],
-            "Carbon Sequestration|CCS|Industry": table["captured_ktpa"],
+            "Baseline Emissions|CO2": table["baseline_ktpa"],
+            "Emissions|CO2": table["baseline_ktpa"] - table["on_site_abatement_ktpa"],
+            "Carbon Sequestration|CCS": table["captured_ktpa"],
         }
     )
+    branches = table["sector"].map(_BRANCHES).fillna(_INDUSTRY)
     for region, inside in _regions(run, table):
-        year, sector = table.loc[inside, "year"], table.loc[inside, "sector"]
-        sums = pd.concat([every, industry], axis=1)[inside].groupby(year).sum()
-        yield from _rows(region, sums, "")
-        for name, of_sector in industry[inside].groupby(sector):
-            ending = _name(capitalise(str(name).replace("_", " ")))
-            yield from _rows(region, of_sector.groupby(year.loc[of_sector.index]).sum(), f"|{ending}")
+        year = table.loc[inside, "year"]
+        yield from _rows(region, every[inside].groupby(year).sum(), "")
+        for branch, of_branch in stacks[inside].groupby(branches):
+            yield from _rows(region, of_branch.groupby(year).sum(), f"|{branch}")
+            for name, of_sector in of_branch.groupby(table["sector"]):
+                ending = _name(capitalise(str(name).replace("_", " ")))
+                yield from _rows(region, of_sector.groupby(year).sum(), f"|{branch}|{ending}")
 
 
 def _rows(region: str, sums: pd.DataFrame, ending: str) -> Rows:

@@ -22,6 +22,7 @@ from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.workbook.columns import is_missing, table_columns
 from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.plants_sheet import has_power
 from ccs_model.report.workbook.sheet import Sheet, SheetSpec
 from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 
@@ -149,6 +150,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             "Pipelines and storage are the retrofit's share by use; sheet Transport also gives the shares by Shapley "
             "value. Capital of capture, pipelines and storage sums to the investment of the plan."
         )
+    if has_power(plan, plan.retrofits["product"]):
+        sheet.note("The product of power stations is in GWh a year, and costs per product are per MWh.")
     costs = retrofit_costs(plan)
     rows = records(costs)
     for row, kind in product(rows, ("pipe", "storage")):

@@ -38,7 +38,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         "Your decision takes effect when you solve again with ccs-model optimize FILE: require, exclude, from 2030 (no "
         "retrofit before that year), or require from 2030. Clear the cell to leave the choice to the solver."
     )
-    if _has_power(plan, plan.problem.plants["product"]):
+    if has_power(plan, plan.problem.plants["product"]):
         sheet.paragraph("Capacities of power stations are in GWh of a year at full load.")
     for sentence in (*not_eligible_sentences(plan.problem), *left_out_sentences(plan.problem)):
         sheet.paragraph(sentence)
@@ -80,7 +80,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     sheet.book.mark(plant_ids=block.column("plant"), plant_decisions=block.column("decision"))
 
 
-def _has_power(plan: Plan, products: pd.Series) -> bool:
+def has_power(plan: Plan, products: pd.Series) -> bool:
     """Whether a product is power, counted in MWh."""
     return any(product_unit(plan.problem.inputs, product) == "MWh" for product in products.unique())
 
@@ -128,7 +128,7 @@ _SHARED = (
     " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
     "receives most of its CO2, and the length is the flow-weighted mean."
 )
-_PER_MWH = " For power stations it is per MWh."
+PER_MWH = " For power stations it is per MWh."
 _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
 
 
@@ -143,8 +143,8 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     table = table.assign(site=[sites.get(site, site) for site in table["site"]])
     sheet.paragraph(
         f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at the load of the plan. "
-        "Product cost is the annual cost per tonne of product."
-        + (_PER_MWH if _has_power(plan, table["product"]) else "")
+        "Added product cost is the annual cost per tonne of product."
+        + (PER_MWH if has_power(plan, table["product"]) else "")
         + ("" if plan.problem.network is None else _SHARED)
         + _WHY
     )

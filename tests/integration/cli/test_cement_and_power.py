@@ -60,7 +60,7 @@ def test_cement_and_power_plants_are_solved_from_csv_to_workbook(tmp_path: Path)
     headings = {str(heading).split(" [")[0]: heading for heading in cement}
     rise = cement[headings["Rise of product cost"]]
     base = cement[headings["Product cost without capture"]]
-    added = cement[headings["Product cost"]]
+    added = cement[headings["Added product cost"]]
     assert rise == pytest.approx(added / base, rel=1e-9)  # type: ignore[operator]
     explained = run(tmp_path, "explain", "answer", "K1")
     assert explained.returncode == 0, explained.stderr

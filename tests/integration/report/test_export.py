@@ -79,6 +79,19 @@ def test_iamc_values_match_the_totals_of_the_plan(run: StoredRun, plan: Plan) ->
     assert 4 * values(table, "Investment|CCS").sum() == pytest.approx(totals["capex_mn"])
 
 
+def test_power_stations_and_waste_incinerators_are_no_industry(run: StoredRun) -> None:
+    emissions = run.tables["emissions"]
+    moved = emissions.assign(sector=emissions["sector"].replace({"steel": "coal_power"}))
+    table = iamc_table(replace(run, tables={**run.tables, "emissions": moved}))
+    before = iamc_table(run)
+    for variable in ("Baseline Emissions|CO2", "Emissions|CO2", "Carbon Sequestration|CCS"):
+        power = values(table, f"{variable}|Energy|Supply|Electricity|Coal power")
+        assert power == pytest.approx(values(before, f"{variable}|Industry|Steel"))
+        assert values(table, f"{variable}|Energy|Supply|Electricity") == pytest.approx(power)
+        chemicals = values(before, f"{variable}|Industry|Chemicals")
+        assert values(table, f"{variable}|Industry") == pytest.approx(chemicals)
+
+
 def test_carbon_price_is_interpolated_linearly_between_the_given_years(run: StoredRun) -> None:
     priced = run.scenario.with_changes({"policy.carbon_price_per_t": {2020: 50.0, 2030: 150.0}})
     table = iamc_table(replace(run, scenario=priced))

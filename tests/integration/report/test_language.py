@@ -244,16 +244,18 @@ def test_furnace_streams_and_hubs_of_several_places_have_chinese_names() -> None
 
 def test_listed_binding_limits_are_translated_one_by_one() -> None:
     limits = "cumulative budget to 2026; province budget of Hebei and 2 more"
-    text = f"Binding limits other than the budget (LP relaxation): {limits}."
+    text = f"Limits other than the budget that bind in the LP relaxation, though perhaps not in the plan: {limits}."
     assert (
         Language("zh").sentence(text)
-        == "预算之外的紧约束（线性松弛）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
+        == "线性松弛中预算之外的紧约束（在方案中未必为紧）：截至 2026 年的累计预算；河北的省级预算，另 2 项。"
     )
 
 
 @pytest.mark.parametrize("limit", BINDING.values())
 def test_every_possible_binding_limit_is_translated(limit: str) -> None:
-    found = Language("zh").sentence(f"Binding limits other than the budget (LP relaxation): {limit.format('2030')}.")
+    found = Language("zh").sentence(
+        f"Limits other than the budget that bind in the LP relaxation, though perhaps not in the plan: {limit.format('2030')}."
+    )
     assert not re.search("[a-z]{2}", found) and "2030" in found
 
 

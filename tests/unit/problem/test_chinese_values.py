@@ -11,6 +11,7 @@ from ccs_model.inputs.checked_scenario import read_checked
 from ccs_model.plan.plan_json import without_folder
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.chinese_values import notices_of_chinese_values
+from ccs_model.problem.unused_inputs import unused_inputs
 from ccs_model.report.language import chinese_text
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 
@@ -52,6 +53,20 @@ def problem_with(tmp_path: Path) -> Callable[..., Problem]:
         return build_problem(*read_checked(path))
 
     return make
+
+
+def test_shipped_sites_out_of_reach_abroad_and_own_sites_left_out_are_noticed(
+    problem_with: Callable[..., Problem], tmp_path: Path
+) -> None:
+    left_out = problem_with("storage: {sites: [Ordos]}\n", instead="")
+    (notice,) = (text for text in unused_inputs(left_out) if "your tables" in text and "select" in text)
+    assert notice == f"{tmp_path / 'scenario.yaml'}:9: storage.sites does not select sites of your tables: tuz"
+    assert chinese_text(notice) != notice
+    empty = problem_with(instead="", **{"storage/sites": TABLES["storage/sites"].splitlines()[0] + "\n"})
+    (notice,) = (text for text in notices_of_chinese_values(empty) if "storage/sites: none" in text)
+    assert "shipped sites, which are in China, is in reach of a plant; add sites of the country" in notice
+    assert chinese_text(notice) != notice
+    assert not [text for text in notices_of_chinese_values(problem_with()) if "storage/sites: none" in text]
 
 
 def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callable[..., Problem]) -> None:

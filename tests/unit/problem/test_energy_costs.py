@@ -210,6 +210,14 @@ def test_grid_factor_falls_with_the_national_fossil_share(factor_path: Callable[
     assert sorted(found) == [2020, 2023, *range(2026, 2036)]
 
 
+def test_a_share_of_one_in_the_year_of_a_known_factor_is_an_error(factor_path: Callable[..., dict[int, float]]) -> None:
+    with pytest.raises(InputError, match=r"policy\.non_fossil_share: the non-fossil share of 20.. is 1, but the known"):
+        factor_path("Hebei", {2023: 1.0, 2040: 1.0})
+    # A year alone keeps the known factors, and a share of 1 later on leads to 0.
+    assert factor_path("Hebei", {2023: 1.0})[2030] == pytest.approx(0.68)
+    assert factor_path("Hebei", {2022: 0.5, 2030: 1.0})[2035] == 0.0
+
+
 def test_grid_factor_follows_the_regional_path_from_its_last_known_year(
     factor_path: Callable[..., dict[int, float]],
 ) -> None:

@@ -93,6 +93,14 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
             {**PRICE, "policy.market": None, "policy.capture_deductible": True, "policy.surplus_band_share": 0.0},
             "policy.surplus_band_share: no tonne is sold on the carbon market, since the band is 0",
         ),
+        (
+            {"objective": "min_cost", "policy.paid_per_captured_t": 100.0, "targets.shortfall_per_t": 100.0},
+            "targets.shortfall_per_t has no effect: there is no target",
+        ),
+        (
+            {"storage.not_before": {"qinshui": 2028}},
+            "storage.not_before has years within a period, so that the next period counts: qinshui (2028)",
+        ),
         ({"storage_life_yr": 20.0}, "storage_life_yr has no effect: it spreads the capacity of sites over the years"),
         (
             {"transport.shared_trunklines": False, "transport.corridors": "all"},

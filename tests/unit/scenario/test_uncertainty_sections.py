@@ -40,6 +40,14 @@ def test_invalid_distribution_is_reported_at_its_key(
     assert issue.where == f"uncertainty.spreads.{name}" and message in issue.what
 
 
+def test_excluded_inputs_have_no_spread_and_are_listed_once(small: Callable[..., Scenario]) -> None:
+    given = {"capture_capex": {"low": 0.8, "high": 1.2}}
+    with pytest.raises(InputError, match="capture_capex: the input is excluded as well"):
+        small({"uncertainty.spreads": given, "uncertainty.exclude": ["capture_capex"]})
+    with pytest.raises(InputError, match="'utilisation' is listed twice"):
+        small({"uncertainty.exclude": ["utilisation", "utilisation"]})
+
+
 def test_a_uniform_distribution_needs_no_mode(small: Callable[..., Scenario]) -> None:
     small({"uncertainty.spreads": {"capture_capex": {"low": 1.2, "high": 1.5, "distribution": "uniform"}}})
 
