@@ -311,12 +311,11 @@ def _plans(futures: Sequence[Future], solved: Sequence[_PlanAtPoint], objectives
              " ".join(own.retrofit_years))
         )  # fmt: skip
     table = pd.DataFrame(rows, columns=PLAN_COLUMNS).astype({"worst_future": float})
-    # The first plan wins a tie; a plan that is infeasible in some future is not eligible.
+    # Plans that tie are all marked; a plan that is infeasible in some future is not eligible.
     for flag, name in (("is_minimax", "max_regret"), ("is_least_expected", "expected_regret")):
         if table[name].notna().any():
             least = table[name].min()
-            at = int(np.flatnonzero(table[name] <= least + _SAME * max(abs(least), 1.0))[0])
-            table.loc[at, flag] = True
+            table.loc[table[name] <= least + _SAME * max(abs(least), 1.0), flag] = True
     return table
 
 

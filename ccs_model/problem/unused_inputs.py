@@ -107,6 +107,8 @@ def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
             yield f"{named_place(scenario, key)} has no effect: it {why}"
     if scenario.source_path is not None and "currency" not in scenario.places and not problem.is_in_china:
         yield f"currency is not given, so that amounts are in {scenario.currency}, though no plant is in China"
+    if scenario.costs.om_factor != 1.0 and (problem.routes["saving_mn_pa"] > 0).any():
+        yield f"{named_place(scenario, 'costs.om_factor')} also multiplies what measures save, which counts as O&M"
     if scenario.transport.trucks and not scenario.transport.shared_trunklines:
         place = place_of(scenario, "transport.trucks")
         yield f"{place}: trucks run on shared networks only, and transport.shared_trunklines is false"
@@ -147,8 +149,8 @@ def _names_outside_problem(problem: Problem) -> Iterator[str]:
         if outside := [name for name in names if name not in known]:
             what = "names plants or sites that are not in the problem"
             yield f"{named_place(scenario, key)} {what}: {', '.join(outside)}"
-    if outside := _exclusions_outside_selection(problem):
-        yield f"{named_place(scenario, 'storage.exclude')} names sites that storage.sites does not select: {outside}"
+    if idle := _exclusions_outside_selection(problem):
+        yield f"{named_place(scenario, 'storage.exclude')} names sites that storage.sites does not select: {idle}"
     last = problem.years[-1]
     if late := sorted(site for site, year in scenario.storage.not_before.items() if year > last and site in sites):
         place = place_of(scenario, "storage.not_before")

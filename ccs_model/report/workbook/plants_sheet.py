@@ -58,6 +58,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         rows.append(
             {
                 **plant,
+                # A source whose emissions are given has no capacity.
+                "capacity_ktpa": plant["capacity_ktpa"] or None,
                 "decision": Cell(decision, unlocked=True),
                 "decision_solved": decision,
                 "retrofits": built.get(plant_id, ""),

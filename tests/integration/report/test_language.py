@@ -253,9 +253,8 @@ def test_listed_binding_limits_are_translated_one_by_one() -> None:
 
 @pytest.mark.parametrize("limit", BINDING.values())
 def test_every_possible_binding_limit_is_translated(limit: str) -> None:
-    found = Language("zh").sentence(
-        f"Limits other than the budget that bind in the LP relaxation, though perhaps not in the plan: {limit.format('2030')}."
-    )
+    lead = "Limits other than the budget that bind in the LP relaxation, though perhaps not in the plan"
+    found = Language("zh").sentence(f"{lead}: {limit.format('2030')}.")
     assert not re.search("[a-z]{2}", found) and "2030" in found
 
 
