@@ -163,7 +163,7 @@ _SUFFIX = "_kt"
 
 
 def air_pollution_table(point: Point) -> pd.DataFrame:
-    """Return AIR_COLUMNS, one row a province and pollutant, in the last period.
+    """Return AIR_COLUMNS, one row a province and pollutant, in the last period; pumps of pipelines do not count.
 
     The shipped rates of pollutants are Chinese: other places have only the pollutants of the user's table. Taxes are
     the lowest and highest of the province's tax zones. Chinese provinces without known rates use the range of
@@ -173,8 +173,7 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     inputs, routes = problem.inputs, problem.routes
     captured = np.maximum(point.captured_ktpa[:, -1], 0.0)
     burnt = np.where(routes["fuel"] == "coal", routes["heat_gj_per_t"] / routes["heat_efficiency_share"], 0.0)
-    drawn = routes["power_kwh_per_t"] + routes["booster_kwh_per_t"]
-    given_off = pollutants_kt(inputs["policy/pollutants"], captured, np.nan_to_num(burnt), drawn)
+    given_off = pollutants_kt(inputs["policy/pollutants"], captured, np.nan_to_num(burnt), routes["power_kwh_per_t"])
     by_province = given_off.groupby(routes["province"].to_numpy()).sum()
     taxes = inputs["policy/pollution_taxes"]
     taxes = taxes.assign(tax_per_t=problem.price_level.column(taxes, "tax_per_t"))
