@@ -355,7 +355,9 @@ def validate_sites_reachable(
         if site in basins or site not in at.index or site in reached:
             continue
         far = distances_km(at.loc[[site]], plants)[0]
-        if site in network.node_of_site:
+        if at.at[site, "capacity_kt"] <= 0 or at.at[site, "injection_max_ktpa"] <= 0:
+            why, hint = "it takes no CO2", "leave it out, or give it capacity and wells (storage.capacity_kt, storage/sites)"
+        elif site in network.node_of_site:
             why, hint = "no candidate link leads to it", "add links to transport/links, see docs/explanation/network.md"
         else:
             reach_km = scenario.storage.site_reach_km or inputs.limit("site_reach_km")

@@ -264,14 +264,19 @@ def _cost_steps(problem: Problem) -> Iterator[str]:
 def _links(problem: Problem) -> Iterator[str]:
     """Links and hubs of the user that take no part in the network."""
     inputs, network = problem.inputs, problem.network
-    for table, column, what in (("transport/links", "link", "links"), ("transport/hubs", "hub", "hubs")):
+    for table, column, what in (
+        ("transport/links", "link", "links"), ("transport/hubs", "hub", "hubs"),
+        ("transport/line_costs", "link", "costs of single pipelines"),
+    ):  # fmt: skip
         rows = inputs[table]
+        if table == "transport/line_costs" and network is not None:
+            continue
         taking = set() if network is None else {*network.links["link"], *network.nodes["node"]}
         unused = [k for k in range(len(rows)) if inputs.is_own(table, k) and rows[column].iloc[k] not in taking]
         if not unused:
             continue
         why = "transport.shared_trunklines is false" if network is None else "an end takes no part in the network"
-        exist = column == "link" and (rows["existing_ktpa"].iloc[unused].fillna(0.0) > 0).all()
+        exist = table == "transport/links" and (rows["existing_ktpa"].iloc[unused].fillna(0.0) > 0).all()
         names = join_first_names([str(rows[column].iloc[k]) for k in unused], _MOST_NAMED)
         yield (
             f"{inputs.place(table, unused[0])}: {'existing pipelines' if exist else what} without effect, since {why}: "

@@ -315,6 +315,7 @@ def test_links_and_hubs_without_effect_are_noticed(write_scenario):
     tables = {
         "transport__hubs": HUBS,
         "transport__links": LINKS + "A,P1,H1,60,MINE,assumed\nB,H1,S2,1100,MINE,assumed\n",
+        "transport__line_costs": COSTS + "A,small,1,0.01,USD,2024,MINE,assumed\n",
     }
     plants_on_grid = PLANTS.replace("lon_deg,status", "lon_deg,grid,status").replace(",operating", ",Shanxi,operating")
     tables["plants__sources"] = plants_on_grid.replace("Here", "Shanxi")
@@ -326,6 +327,8 @@ def test_links_and_hubs_without_effect_are_noticed(write_scenario):
         ("shared_trunklines: false", "Basin", [
             "my/transport/links.csv:2: links without effect, since transport.shared_trunklines is false: A, B",
             "my/transport/hubs.csv:2: hubs without effect, since transport.shared_trunklines is false: H1",
+            "my/transport/line_costs.csv:2: costs of single pipelines without effect, since "
+            "transport.shared_trunklines is false: A",
         ]),
     ):  # fmt: skip
         found = [
@@ -379,6 +382,12 @@ def test_selected_site_without_a_basin_and_out_of_reach_is_reported(write_scenar
     sites = "".join(",".join(row[:at] + row[at + 1 :]) + "\n" for row in (header, *rows))
     issues = reported_issues(write_scenario(sites="S1, S2", storage__sites=sites))
     assert len(issues) == 1 and "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
+
+
+def test_selected_site_without_capacity_is_reported(write_scenario):
+    empty = SITES.replace("saline,1e5,1e5,1e5,300,10,5", "saline,0,0,0,300,10,5", 1)
+    issues = reported_issues(write_scenario(sites="S1", storage__sites=empty))
+    assert len(issues) == 1 and "km away, it takes no CO2 (leave it out, or give it capacity and wells" in issues[0]
 
 
 @pytest.mark.slow
