@@ -186,8 +186,8 @@ _HEAD = """\
 # Values below without a document are marked assumed: replace them with your own.
 name: {name}
 description: >
-  With {budget} million {currency}, which {what} of {country} should be retrofitted with carbon capture, when, and
-  with which technology?
+  Which {what} of {country} should be retrofitted with carbon capture within the budget, when, and with which
+  technology?
 
 currency: {currency}
 price_year: {price_year}                     # all amounts are in real prices of this year
@@ -209,7 +209,7 @@ def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
     technologies = ["amine", "advanced_amine", *(["compression", "purification"] if "chemicals" in sectors else [])]
     text = _HEAD.format(
         name=json.dumps(name, ensure_ascii=False), country=pack.country, inventories=inventories,
-        currency=pack.value(_CURRENCY), budget=pack.value("budget.total_mn").replace("_", ","),
+        currency=pack.value(_CURRENCY),
         what=" and ".join(_WHAT[sector] for sector in sectors), price_year=PRICE_YEAR,
     )  # fmt: skip
     rows = [

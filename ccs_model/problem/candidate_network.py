@@ -356,7 +356,10 @@ def validate_sites_reachable(
             continue
         far = distances_km(at.loc[[site]], plants)[0]
         if at.at[site, "capacity_kt"] <= 0 or at.at[site, "injection_max_ktpa"] <= 0:
-            why, hint = "it takes no CO2", "leave it out, or give it capacity and wells (storage.capacity_kt, storage/sites)"
+            why, hint = (
+                "it takes no CO2",
+                "leave it out, or give it capacity and wells (storage.capacity_kt, storage/sites)",
+            )
         elif site in network.node_of_site:
             why, hint = "no candidate link leads to it", "add links to transport/links, see docs/explanation/network.md"
         else:

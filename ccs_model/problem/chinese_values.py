@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 import pandas as pd
 
@@ -28,6 +29,7 @@ def notices_of_chinese_values(problem: Problem) -> Iterator[str]:
     if not problem.is_static:  # a representative year has no accounts of owners and society
         yield from _required_returns(problem)
         yield from _social_discount_rate(problem)
+        yield from _rates_of_owners(problem)
 
 
 def _sites(problem: Problem) -> Iterator[str]:
@@ -112,6 +114,16 @@ def _social_discount_rate(problem: Problem) -> Iterator[str]:
     if scenario.source_path is not None and _SOCIAL_RATE not in scenario.places:
         rate = f"{100 * problem.accounts.social_discount_rate:g} %"
         yield f"{_SOCIAL_RATE} is not given: the rate of China, {rate}, applies, though no plant is in China"
+
+
+def _rates_of_owners(problem: Problem) -> Iterator[str]:
+    scenario, values = problem.scenario, []
+    for key, unit in (("discount_rate", "%"), ("finance.tax_share", "%"), ("finance.depreciation_yr", "years")):
+        if scenario.source_path is not None and key not in scenario.places:
+            value = attrgetter(key)(scenario)
+            values.append(f"{key} ({100 * value if unit == '%' else value:g} {unit})")
+    if values:
+        yield f"not given, so that values of China apply though no plant is in China: {join_first_names(values, 3)}"
 
 
 def _chinese_costs(problem: Problem, table: str) -> pd.DataFrame:

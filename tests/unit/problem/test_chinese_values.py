@@ -77,13 +77,16 @@ def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callab
         "finance/hurdle_rates: required returns of China apply to clinker (11 %), though no plant is in China; add "
         "rows of the country to a table of your own",
         "policy.social_discount_rate is not given: the rate of China, 8 %, applies, though no plant is in China",
+        "not given, so that values of China apply though no plant is in China: discount_rate (8 %), finance.tax_share "
+        "(25 %), finance.depreciation_yr (10 years)",
     ]
     # The run folder names the table without its folder.
     assert all(map(chinese_text, (*found, *map(without_folder, found))))
 
 
 def test_rows_of_the_country_and_a_given_rate_need_no_notice(problem_with: Callable[..., Problem]) -> None:
-    given = "policy: {market: null, social_discount_rate: 0.08}\n"
+    given = "policy: {market: null, social_discount_rate: 0.08}\ndiscount_rate: 0.08\n"
+    given += "finance: {tax_share: 0.25, depreciation_yr: 10}\n"
     assert [*notices_of_chinese_values(problem_with(given, **ROWS))] == []
     shared = [*notices_of_chinese_values(problem_with(f"{given}transport: {{shared_trunklines: true}}\n", **ROWS))]
     assert shared == []
@@ -123,5 +126,5 @@ def test_class_costs_of_sites_with_a_fee_are_not_in_use(problem_with: Callable[.
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     assert tables["storage/class_costs"].empty
     assert "social_discount_rate" not in set(tables["finance/factors"]["factor"])
-    (costs, _) = notices_of_chinese_values(problem)
+    costs, *_ = notices_of_chinese_values(problem)
     assert "wells" not in costs
