@@ -408,7 +408,8 @@ class Capture(Section):
     decisions: Literal["integer", "continuous"] = "integer"
     """`integer`: a retrofit is built or not (MILP); `continuous`: fractions of retrofits are allowed (LP)."""
     max_builds_per_year: int | None = Field(default=None, ge=0)
-    """Largest number of retrofits that start in one year, or in all in a representative year; null means no limit."""
+    """Largest number of retrofits with a capture unit that start in one year, or in all in a representative year; null
+    means no limit."""
     start_at_relining: bool = False
     """Whether retrofits of hot stoves may start only around the relining of a furnace, if its year is known."""
 
@@ -421,7 +422,7 @@ class Calibration(Section):
 
     use: Literal["median", "p10", "p90", "ensemble", "none"] = "none"
     """Delivered share to plan with; `ensemble` plans with the median and evaluates the plan over 64 draws; `none` plans
-    with the design."""
+    with the design, or with `delivered_by_class` with the medians."""
     preset: Line = SHIPPED_PRESET
     """Interpretation of the report: pilot-reported (about 15 %), pilot-literal (up to 15 %) or pilot-installed."""
     ceiling: bool = False
