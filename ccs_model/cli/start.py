@@ -55,8 +55,9 @@ Exit codes: 0 done, 2 usage, 3 no such country or sector, 8 a file already exist
 def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], inventory: Path | None) -> int:
     """Create a scenario that runs, with an inventory workbook.
 
-    DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. For another country it gets the plants, in
-    steel.csv, and their prices, factors, sites and costs, in data/. No file is overwritten.
+    DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. For a country with a pack it gets the
+    plants, in steel.csv, and their prices, factors, sites and costs, in data/; for another country, tables to fill in.
+    No file is overwritten.
     """
     require_xlsx(inventory, "--inventory-only")
     if dir is None and inventory is None:
@@ -105,12 +106,17 @@ def _name_of(folder: Path) -> str:
 
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
-    from ccs_model.inputs.country_packs import pack_files, pack_of
+    from ccs_model.inputs.country_packs import countries, pack_files, pack_of
+    from ccs_model.inputs.geography import countries_with_outline
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible_sentences
+    from ccs_model.scenario.validation import same_name
     from ccs_model.units import count_text
 
+    blank = same_name(country, countries_with_outline()) if same_name(country, countries()) is None else None
+    if blank is not None and not sectors:
+        return _init_blank_country(folder, blank)
     pack = pack_of(country, sectors)
     files = pack_files(pack, _name_of(folder), sectors)
     files["scenario.schema.json"] = _schema_text().encode()
@@ -126,6 +132,21 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     for sentence in not_eligible_sentences(problem):
         click.echo(f"  {sentence}")
     click.echo(f"Next: ccs-model optimize {folder / 'scenario.yaml'}")
+    return DONE
+
+
+def _init_blank_country(folder: Path, country: str) -> int:
+    """Write a scenario for a country without a pack, with a workbook and tables to fill in."""
+    from ccs_model.importers.gem_scenario import blank_country_files, blank_country_needs
+    from ccs_model.inputs import load_inputs
+    from ccs_model.inputs.user_workbooks import template
+
+    files = blank_country_files(country, _name_of(folder), template(load_inputs()))
+    create_folder_files(folder, files | {"scenario.schema.json": _schema_text().encode()})
+    click.echo(f"{folder}: scenario.yaml for {country}, which has no country pack. Fill in:")
+    for line in blank_country_needs():
+        click.echo(f"  {line}")
+    click.echo(f"Next: ccs-model check {folder / 'scenario.yaml'} (docs/how-to/another-country.md)")
     return DONE
 
 

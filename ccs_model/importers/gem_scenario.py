@@ -38,6 +38,10 @@ _EURO = frozenset(
 )  # fmt: skip
 _NAMED = 6  # countries listed in the scenario's name
 _NAMED_AT_MOST = 12
+_REFERENCE_COLUMNS = ["reference", "citation", "where", "licence", "use"]
+_OWN_SITES = b"# The shipped sites are in China: your table replaces them.\nstorage/sites\n"
+_BEFORE = "Before you run it, add the missing data (docs/reference/own-tables.md):"
+_PLANTS_NEEDED = "plants.xlsx: a row for each plant, with any name as province and grid, such as the country's"
 PACK = "Or use the country pack, which has these tables:"
 
 _TEXT = """\
@@ -88,16 +92,13 @@ def gem_files(tracker: GemTracker) -> dict[str, bytes]:
         references.append((made.reference, made.citation, where, "CC BY 4.0", "locations of chemical plants"))
         files["chemicals.csv"] = _csv_bytes(made.plants)
         files[CAPACITIES] = _csv_bytes(made.to_fill_in)
-    columns = ["reference", "citation", "where", "licence", "use"]
-    files["data/references.csv"] = _csv_bytes(pd.DataFrame(references, columns=columns))
+    files["data/references.csv"] = _csv_bytes(pd.DataFrame(references, columns=_REFERENCE_COLUMNS))
     if len(tracker.units):
         files["data/plants/steel_units.csv"] = _csv_bytes(tracker.units)
     if others:
-        declared = read_dictionary()
-        for table in (*_NEEDS, *_ADVISED):
-            files[f"data/{table}.csv"] = _csv_bytes(pd.DataFrame(columns=[column.name for column in declared[table]]))
+        files |= _empty_tables()
     if others and CHINA not in tracker.countries:
-        files[INSTEAD] = b"# The shipped sites are in China: your table replaces them.\nstorage/sites\n"
+        files[INSTEAD] = _OWN_SITES
     return files
 
 
@@ -162,23 +163,65 @@ def _other_countries(tracker: GemTracker) -> list[str]:
 def _scenario(tracker: GemTracker) -> str:
     countries = tracker.countries
     listed = ", ".join(countries) if len(countries) <= _NAMED else f"{len(countries)} countries"
-    currency = "CNY" if countries == (CHINA,) else "EUR" if _EURO.issuperset(countries) else "USD"
     kinds = [STEEL] * _has_steel(tracker) + [CHEMICALS] * (tracker.chemicals is not None)
     needs = gem_needs(tracker)
     message = ""
     if needs:
-        message = _comment_block("Before you run it, add the missing data (docs/reference/own-tables.md):", needs)
+        message = _comment_block(_BEFORE, needs)
         message += _comment_block("Check also:", advice) if (advice := gem_advice(tracker)) else ""
         message += _comment_block(PACK, pack) if (pack := gem_pack(tracker)) else ""
         message += "#\n"
-    text = _TEXT.replace("@SOURCES@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
-    text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
-    policy = "" if CHINA in countries else _POLICY
-    text = text.replace("@POLICY@", policy)
-    technologies = ["amine", "advanced_amine", *(["compression", "purification"] if CHEMICALS in kinds else [])]
-    text = text.replace("@TECHNOLOGIES@", ", ".join(technologies))
     name = f"{' and '.join(kinds).capitalize()} in {listed}"[:100]
+    sources = "\n".join(_TABLE_NOTES[kind] for kind in kinds)
+    inventories = [f"{kind}.csv" for kind in kinds]
+    return _scenario_text(name, sources, message, countries, inventories, with_chemicals=CHEMICALS in kinds)
+
+
+def _scenario_text(
+    name: str, sources: str, needs: str, countries: Sequence[str], inventories: Sequence[str], *, with_chemicals: bool
+) -> str:
+    """Text of scenario.yaml; `sources` and `needs` are comments at its top."""
+    currency = "CNY" if tuple(countries) == (CHINA,) else "EUR" if _EURO.issuperset(countries) else "USD"
+    text = _TEXT.replace("@SOURCES@", sources).replace("@NEEDS@", needs)
+    text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(inventories))
+    text = text.replace("@POLICY@", "" if CHINA in countries else _POLICY)
+    technologies = ["amine", "advanced_amine", *(["compression", "purification"] if with_chemicals else [])]
+    text = text.replace("@TECHNOLOGIES@", ", ".join(technologies))
     return text.replace("@NAME@", json.dumps(name, ensure_ascii=False))
+
+
+def blank_country_needs() -> list[str]:
+    """Return a line for each file that the user fills in for a country without a pack, and each to check."""
+    needs = [f"data/{table}.csv: {words}" for table, words in _NEEDS.items()]
+    return [_PLANTS_NEEDED, *needs, *(f"data/{table}.csv: {words}" for table, words in _ADVISED.items())]
+
+
+def blank_country_files(country: str, name: str, inventory: bytes) -> dict[str, bytes]:
+    """Return the files by name of a scenario for a country without a pack, with tables to fill in.
+
+    Parameters
+    ----------
+    country
+        The country.
+    name
+        Name of the scenario.
+    inventory
+        An inventory workbook to fill in.
+    """
+    message = _comment_block(_BEFORE, blank_country_needs()) + "#\n"
+    text = _scenario_text(name, f"# Plants of {country}", message, [country], ["plants.xlsx"], with_chemicals=True)
+    files = {"scenario.yaml": text.encode(), "plants.xlsx": inventory, INSTEAD: _OWN_SITES}
+    references = pd.DataFrame(columns=_REFERENCE_COLUMNS)
+    return files | _empty_tables() | {"data/references.csv": _csv_bytes(references)}
+
+
+def _empty_tables() -> dict[str, bytes]:
+    """Tables with their headings only, by file name."""
+    declared = read_dictionary()
+    return {
+        f"data/{table}.csv": _csv_bytes(pd.DataFrame(columns=[column.name for column in declared[table]]))
+        for table in (*_NEEDS, *_ADVISED)
+    }
 
 
 def _comment_block(words: str, lines: Sequence[str]) -> str:

@@ -146,12 +146,51 @@ def test_an_unknown_country_is_reported_with_the_closest_match_and_the_list(tmp_
     assert not (tmp_path / "zone").exists()
 
 
-@pytest.mark.parametrize("name", ["Spain", "spain", "Portugal", "Nowhere"])
-def test_a_country_without_a_pack_is_reported_without_a_suggestion(tmp_path: Path, name: str) -> None:
-    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", name)
+@pytest.mark.parametrize(("name", "sectors"), [("Nowhere", ()), ("Spain", ("--sector", "steel"))])
+def test_a_country_without_a_pack_is_reported_without_a_suggestion(
+    tmp_path: Path, name: str, sectors: tuple[str, ...]
+) -> None:
+    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", name, *sectors)
     assert code == 3
     assert f"--country: there is no pack of '{name}' (there are Brazil, China, Germany" in stderr
     assert "United States; for others see docs/reference/other-countries.md and `ccs-model import gem`)" in stderr
+
+
+def test_a_country_without_a_pack_gets_a_scenario_with_files_to_fill_in(tmp_path: Path) -> None:
+    folder = tmp_path / "zone"
+    code, stdout, _ = run("init", str(folder), "--country", "spain")
+    assert code == 0 and "scenario.yaml for Spain, which has no country pack. Fill in:" in stdout
+    scenario = (folder / "scenario.yaml").read_text(encoding="utf-8")
+    assert "currency: EUR" in scenario and "inventory: [plants.xlsx]" in scenario
+    code, _, stderr = run("check", str(folder / "scenario.yaml"))
+    assert code == 3 and "plants.xlsx: has no plants" in stderr
+    # Filled in by the headings alone, it can be solved.
+    rows = {
+        "prices/power": {"grid": "*", "year": 2024, "benchmark_per_kwh": 0.08, "transmission_per_kwh": 0.01,
+                         "loss_share": 0, "demand_per_kw_month": 0, "load_factor_share": 1, "fees_per_kwh": 0,
+                         "vat_share": 0, "currency": "EUR", "price_year": 2024},
+        "prices/fuels": {"province": "*", "fuel": "coal", "year": 2024, "price_per_gj": 3, "vat_share": 0,
+                         "currency": "EUR", "price_year": 2024},
+        "prices/grid_factors": {"province": "*", "year": 2024, "grid_kg_per_kwh": 0.15},
+        "storage/sites": {"site": "ebro", "lat_deg": 41.5, "lon_deg": -0.5, "capacity_mid_kt": 100_000,
+                          "currency": "EUR", "price_year": 2024},
+    }  # fmt: skip
+    for table, row in rows.items():
+        path = folder / "data" / f"{table}.csv"
+        assert set(row) <= set(path.read_text(encoding="utf-8").strip().split(","))
+        pd.DataFrame([row]).to_csv(path, index=False)
+    book = openpyxl.load_workbook(folder / "plants.xlsx")
+    sheet = book["sources"]
+    plant = {"plant": "C1", "name": "Ebro cement", "province": "Spain", "grid": "Spain", "lat_deg": 41.6,
+             "lon_deg": -0.9, "status": "operating", "sector": "cement", "capacity_ktpa": 1_500}  # fmt: skip
+    at = next(row for row in range(1, 20) if "plant" in [str(cell.value).split(" ")[0] for cell in sheet[row]])
+    headings = [str(cell.value).split(" ")[0] for cell in sheet[at]]
+    for name, value in plant.items():
+        sheet.cell(sheet.max_row if name != "plant" else sheet.max_row + 1, headings.index(name) + 1, value)
+    book.save(folder / "plants.xlsx")
+    code, stdout, stderr = run("check", str(folder / "scenario.yaml"))
+    assert code == 0, stderr
+    assert "1 candidate plant" in stdout and "1 storage site" in stdout
 
 
 def test_country_names_match_in_any_case_and_by_short_form(tmp_path: Path) -> None:
