@@ -15,7 +15,7 @@ import pytest
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.page import page_text
 
-from .page_runs import HOSTILE, frontier_of, futures_of
+from .page_runs import HOSTILE, frontier_of, futures_of, of_two_regions
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PHONE_PX, DESKTOP_PX = 390, 1280
@@ -83,7 +83,7 @@ _CHARTS = """() => Array.from(document.querySelectorAll("[data-chart]")).map(eac
 @pytest.mark.parametrize("width", [PHONE_PX, DESKTOP_PX])
 @pytest.mark.parametrize("lang", ["en", "both"])
 def test_page_fits_the_width_of_the_screen(session: BrowserSession, run: StoredRun, width: int, lang: str) -> None:
-    page = session.open(page_text(futures_of(run), lang=lang), width)
+    page = session.open(page_text(futures_of(of_two_regions(run)), lang=lang), width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(_OVERFLOWING) == [] and page.evaluate(_SMALL_TEXTS) == 0
     charts = page.evaluate(_CHARTS)
@@ -322,7 +322,7 @@ def test_narrow_chart_wraps_title_and_legend_and_wide_chart_shows_long_names(
     session: BrowserSession, run: StoredRun
 ) -> None:
     name = "Iron and Steel Works of a Very Long Name, Second Site"
-    found = futures_of(run)
+    found = futures_of(of_two_regions(run))
     assert found.uncertainty is not None
     plants = [{**row, "name": name} for row in found.uncertainty["plants"][:1]]
     text = page_text(replace(found, uncertainty={**found.uncertainty, "plants": plants}))
@@ -337,7 +337,7 @@ def test_narrow_chart_wraps_title_and_legend_and_wide_chart_shows_long_names(
 
 
 def test_chart_menu_of_a_chinese_page_is_chinese(session: BrowserSession, run: StoredRun) -> None:
-    page = session.open(page_text(run, lang="zh"))
+    page = session.open(page_text(of_two_regions(run), lang="zh"))
     assert page.locator("#zones-chart .vega-actions a").all_text_contents() == ["保存为 SVG", "保存为 PNG"]
 
 

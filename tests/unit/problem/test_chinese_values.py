@@ -63,7 +63,6 @@ def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callab
         "rows of the country to a table of your own",
         "policy.social_discount_rate is not given: the rate of China, 8 %, applies, though no plant is in China",
     ]
-    # The run folder names the table without its folder.
     assert all(map(chinese_text, (*found, *map(without_folder, found))))
 
 
