@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.names import (
     CUMULATIVE_BUDGET,
@@ -103,14 +104,17 @@ def plan_text(plan: Plan) -> str:
 
 
 def without_folder(warning: str) -> str:
-    """A warning whose place, if it has one, names the file only, so that equal runs give equal bytes.
+    """A warning whose place, if it has one, names the file only, and for a table its folder of the data folder.
 
-    The line in a CSV file is left out too: the order of its rows changes nothing.
+    So equal runs give equal bytes. The line in a CSV file is left out too: the order of its rows changes nothing.
     """
     place, separator, text = warning.partition(": ")
     if not separator or " " in place:
         return warning
-    return f"{_LINE.sub('.csv', PurePath(place).name)}{separator}{text}"
+    path = PurePath(_LINE.sub(".csv", place))
+    table = "/".join(path.parts[-2:])
+    shown = table if table.partition(".csv")[0] in read_dictionary() else path.name
+    return f"{shown}{separator}{text}"
 
 
 def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:

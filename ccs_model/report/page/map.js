@@ -16,7 +16,7 @@
   const tip = frame.querySelector(".tip");
   const select = root.querySelector("select");
   const panel = root.querySelector(".pinned");
-  const FARTHEST = 0.4, NEAREST = 80, STEP = 1.5, PAN_PX = 60, SITE = 1, CITY = 4;
+  const FARTHEST = 0.4, NEAREST = 80, STEP = 1.5, PAN_PX = 60, SITE = 1, CITY = 4, PLANT = 5;
   // Pixels of the map on A4 with the margins of the style sheet.
   const PAPER = { w: 688, h: 280 };
   const state = { k: 1, x: 0, y: 0, fit: 1, w: 1072, h: 560, period: 1e9, budget: -1, pinned: -1 };
@@ -33,8 +33,11 @@
     return Array.isArray(value) ? value[Math.min(state.period, value.length - 1)] : value;
   };
 
-  // Names: the first of two that would overlap is kept; more cities appear as the map grows.
-  const names = data.labels.map(function (label) {
+  // Names: the first of two that would overlap is kept; more cities and plants appear as the map grows.
+  const labels = data.labels.concat(data.plants.map(function (plant, i) {
+    return { text: plant.name, x: plant.x, y: plant.y, rank: PLANT, plant: i };
+  }));
+  const names = labels.map(function (label) {
     const made = document.createElementNS(SVG, "text");
     made.textContent = (label.rank === CITY ? "•\u00a0" : "") + label.text;
     made.setAttribute("class", "name rank" + label.rank);
@@ -44,39 +47,74 @@
   const width = function (text) {
     return Array.from(text).reduce(function (sum, c) { return sum + (c.charCodeAt(0) > 0x2e7f ? 12.5 : 6.8); }, 0);
   };
-  const widths = data.labels.map(function (label) { return width(label.text) + (label.rank === CITY ? 9 : 0); });
-  const order = data.labels.map(function (_, i) { return i; }).sort(function (a, b) {
-    return data.labels[a].rank - data.labels[b].rank || a - b;
+  const widths = labels.map(function (label, i) {
+    const measured = label.rank === PLANT ? names[i].getComputedTextLength() : 0;
+    return measured || width(label.text) + (label.rank === CITY ? 9 : 0);
   });
+  const order = labels.map(function (_, i) { return i; }).sort(function (a, b) {
+    return labels[a].rank - labels[b].rank || a - b;
+  });
+  const overlaps = function (a, b) { return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]; };
+  const onScreen = function (x, y) { return [x * state.k + state.x, y * state.k + state.y]; };
+  // Left ends and middles of the places where a name may stand, the best first.
+  const spots = function (label, wide) {
+    const [x, y] = onScreen(label.x, label.y);
+    if (label.rank === PLANT) {
+      const away = data.plants[label.plant].r + 5;
+      return [[x + away, y], [x - away - wide, y], [x - wide / 2, y - away - 6], [x - wide / 2, y + away + 6]];
+    }
+    const aside = { [SITE]: 13, [CITY]: -2 }[label.rank] || -wide / 2;
+    return [[x + aside, y]].concat((label.others || []).map(function (other) {
+      const at = onScreen(other[0], other[1]);
+      return [at[0] - wide / 2, at[1]];
+    }));
+  };
+  const isShown = function (i) { return stateOf(i) === "retrofitted" && circles[i].style.display !== "none"; };
   const placeNames = function () {
-    const taken = [], written = new Set();
-    let cities = Math.round((state.w < 600 ? 5 : 10) * Math.max(state.k / state.fit, 0.3));
+    // The scale and the buttons cover what is below them.
+    const taken = [[0, state.h - 34, 18 + scaleLength(), state.h], [state.w - 50, 0, state.w, 122]], written = new Set();
+    const few = state.w < 600, growth = Math.max(state.k / state.fit, 0.3);
+    const left = { [CITY]: Math.round((few ? 5 : 10) * growth), [PLANT]: Math.round((few ? 5 : 12) * growth) };
+    const longest = Math.max(0.3 * state.w, 180) * growth;
+    // Names of plants leave the circles of other plants of the plan, and the sites, free.
+    const marks = data.plants.filter(function (_, i) { return isShown(i); }).concat(data.sites.filter(function (site) {
+      return site.used && !hidden.has("sites");
+    })).map(function (each) {
+      const [x, y] = onScreen(each.x, each.y), r = each.r || 10;
+      return [x - r, y - r, x + r, y + r];
+    });
     order.forEach(function (i) {
-      const label = data.labels[i], at = [label.x * state.k + state.x, label.y * state.k + state.y];
-      const left = at[0] + ({ [SITE]: 13, [CITY]: -2 }[label.rank] || -widths[i] / 2);
-      const box = [left - 3, at[1] - 8, left + widths[i] + 3, at[1] + 8];
-      const fits = !hidden.has("names") && !written.has(label.text) && (label.rank !== CITY || cities > 0) && box[0] > 0 && box[2] < state.w &&
-        box[1] > 0 && box[3] < state.h &&
-        !taken.some(function (o) { return box[0] < o[2] && o[0] < box[2] && box[1] < o[3] && o[1] < box[3]; });
-      names[i].style.display = fits ? "" : "none";
-      if (fits) {
+      const label = labels[i], isPlant = label.rank === PLANT;
+      const may = !hidden.has("names") && !written.has(label.text) && !(left[label.rank] <= 0) &&
+        !(isPlant && (!isShown(label.plant) || widths[i] > longest));
+      const box = may && spots(label, widths[i]).map(function (spot) {
+        return [spot[0] - 3, spot[1] - 8, spot[0] + widths[i] + 3, spot[1] + 8];
+      }).find(function (each) {
+        const isFree = function (other) { return !overlaps(each, other); };
+        return each[0] > 0 && each[2] < state.w && each[1] > 0 && each[3] < state.h && taken.every(isFree) &&
+          (!isPlant || marks.every(isFree));
+      });
+      names[i].style.display = box ? "" : "none";
+      if (box) {
         taken.push(box);
         written.add(label.text);
-        cities -= label.rank === CITY ? 1 : 0;
-        names[i].setAttribute("x", left);
-        names[i].setAttribute("y", at[1] + 4);
+        left[label.rank] -= 1;
+        names[i].setAttribute("x", box[0] + 3);
+        names[i].setAttribute("y", box[1] + 12);
       }
     });
   };
+  const scaleKm = function () {
+    const most = 130 * data.kmPerUnit / state.k, power = Math.pow(10, Math.floor(Math.log10(most)));
+    return [5, 2, 1].find(function (step) { return step * power <= most; }) * power;
+  };
+  const scaleLength = function () { return scaleKm() * state.k / data.kmPerUnit; };
   const placeScale = function () {
-    const perPixel = data.kmPerUnit / state.k;
-    const most = 130 * perPixel, power = Math.pow(10, Math.floor(Math.log10(most)));
-    const km = [5, 2, 1].find(function (step) { return step * power <= most; }) * power;
     const [line, text] = part("scale").children;
-    line.setAttribute("d", "M10 " + (state.h - 16) + "v7h" + (km / perPixel).toFixed(1) + "v-7");
+    line.setAttribute("d", "M10 " + (state.h - 16) + "v7h" + scaleLength().toFixed(1) + "v-7");
     text.setAttribute("x", 14);
     text.setAttribute("y", state.h - 14);
-    text.textContent = Number(km.toPrecision(3)) + " km";
+    text.textContent = Number(scaleKm().toPrecision(3)) + " km";
   };
   const place = function () {
     view.setAttribute("transform", "translate(" + state.x + " " + state.y + ") scale(" + state.k + ")");
@@ -327,22 +365,23 @@
   document.addEventListener("ccs-select", function (event) {
     Object.assign(state, event.detail);
     show();
+    placeNames();
     if (state.pinned >= 0) {
       pin(state.pinned);
     }
   });
   // On paper the map is drawn anew for the width of a page, so that its names keep their size.
-  let onScreen = null;
+  let before = null;
   window.addEventListener("beforeprint", function () {
-    onScreen = Object.assign({}, state);
+    before = Object.assign({}, state);
     const factor = PAPER.w / state.w;
     Object.assign(state, PAPER, { k: state.k * factor, x: state.x * factor });
-    state.y = PAPER.h / 2 + (state.y - onScreen.h / 2) * factor;
+    state.y = PAPER.h / 2 + (state.y - before.h / 2) * factor;
     svg.setAttribute("viewBox", "0 0 " + state.w + " " + state.h);
-    (onScreen.isMoved ? place : center)();
+    (before.isMoved ? place : center)();
   });
   window.addEventListener("afterprint", function () {
-    Object.assign(state, onScreen);
+    Object.assign(state, before);
     svg.setAttribute("viewBox", "0 0 " + state.w + " " + state.h);
     place();
   });
@@ -352,6 +391,6 @@
       (state.isMoved ? resize : fit)();
     }
   }).observe(frame);
-  fit();
   show();
+  fit();
 })();

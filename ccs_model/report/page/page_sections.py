@@ -36,6 +36,7 @@ from ccs_model.report.page.plan_map import (
     technology_text,
     zone_word,
 )
+from ccs_model.report.page.warning_list import warning_list
 from ccs_model.report.phrases import (
     capitalise,
     ended_retrofits_in_words,
@@ -94,7 +95,6 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
         (words.label("Storage"), " ".join(filter(None, stored))),
         (words("targets"), of_targets if document["targets"] else ""),
         (words("calibration"), statement),
-        *((words("warning"), each) for each in document.get("warnings", ())),
     ]
     quality = [
         (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
@@ -102,7 +102,8 @@ def answer(run: StoredRun, words: PageLanguage) -> Markup:
     ]
     why = document["context"].get("nothing_built_because")
     nothing = [paragraph(words.sentence(f"Nothing is built because {why}."))] if why else []
-    return section("answer", words("answer"), *nothing, render("answer", figures=figures, quality=quality))
+    shown = render("answer", figures=figures, quality=quality)
+    return section("answer", words("answer"), *nothing, shown, warning_list(document.get("warnings", ()), words))
 
 
 def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], str]]:
@@ -186,7 +187,12 @@ def timeline(run: StoredRun, words: PageLanguage) -> Markup:
 
 
 def zones(run: StoredRun, words: PageLanguage) -> Markup:
-    """Return the abatement of each zone as delivered, as designed and as reported."""
+    """Return the abatement of each zone as delivered, as designed and as reported.
+
+    Empty for one region of an uncalibrated plan, whose shares are those of the answer.
+    """
+    if len(run.document["zones"]) == 1 and not run.document["calibration"]:
+        return Markup("")
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
     delivered = PageColumn("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")

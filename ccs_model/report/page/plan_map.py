@@ -7,28 +7,26 @@ data under the same number, with its texts in the language of the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from ccs_model.engineering.co2_transport import unwrap_deg
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Box, Projection
+from ccs_model.report.page.basemap import HEIGHT, WIDTH, Basemap, Projection
 from ccs_model.report.page.html import PageLanguage, as_data, length, number, paragraph, render, section
+from ccs_model.report.page.map_view import box_of, ends_of, home_of, places_of_name
 from ccs_model.report.phrases import capitalise, years_of_work
 from ccs_model.report.plant_names import distinct_chinese_names
 from ccs_model.report.workbook.native_charts import sector_colours
 
-_MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
-# Unused sites may reduce the scale of the map to this share.
-_LEAST_SCALE_SHARE = 0.5
 # Radius in pixels of the largest circle and of the smallest; widths of the widest pipeline and of the narrowest.
 _RADIUS, _LEAST_RADIUS, _WIDTH, _LEAST_WIDTH = 16.0, 2.5, 7.0, 1.4
-_ZONE, _USED_SITE, _PROVINCE, _COUNTRY, _CITY = range(5)  # names, the first kept where two would overlap
+# Names, the first kept where two would overlap.
+_ZONE, _USED_SITE, _PROVINCE, _COUNTRY, _CITY = range(5)
 _LEGEND_SHARES = (1.0, 0.25, 0.05)
 # Longer texts stand once in the data, since many plants share them.
 _SHORT = 8
@@ -36,15 +34,15 @@ _SHORT = 8
 
 def plan_map(run: StoredRun, words: PageLanguage, basemap: Basemap, why: Mapping[str, tuple[str, str]]) -> Markup:
     """Return the map with its controls, legends and data; `why` holds the reason of each plant and what changes it."""
-    projection = Projection(box_of(run))
+    home = home_of(run, basemap)
+    projection = Projection(box_of(run, [each for each in basemap.outlines if each.is_country and each.name in home]))
     near = basemap.visible_part(projection)
     plants = list(_plants(run, words, projection, why))
     pipes, sites = list(_pipes(run, words, projection)), list(_sites(run, words, projection))
-    zones = {str(zone["zone"]) for zone in run.document["zones"]}
     land = [
-        {"css": "zone" if each.name in zones else "country" if each.is_country else "province",
+        {"css": "zone" if each.name in home else "country" if each.is_country else "province",
          "path": projection.path(each.rings)}
-        for each in sorted(near.outlines, key=lambda each: (not each.is_country, each.name in zones))
+        for each in sorted(near.outlines, key=lambda each: (not each.is_country, each.name in home))
     ]  # fmt: skip
     message = (
         f"Map of {len(run.features('plant'))} plants ({run.document['totals']['n_plants_retrofitted']} retrofitted), "
@@ -72,7 +70,7 @@ def plan_map(run: StoredRun, words: PageLanguage, basemap: Basemap, why: Mapping
         each |= {name: _index_texts(each[name], texts) for name in ("facts", "streams", "why") if name in each}
     data = {
         "texts": list(texts), "extent": projection.extent, "kmPerUnit": projection.km_per_unit,
-        "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, zones)),
+        "plants": plants, "pipes": pipes, "sites": sites, "labels": list(_names(run, words, projection, near, home)),
         "budgets": _budgets(run, projection),
         "leastWidth": _LEAST_WIDTH, "widthPerFlow": (_WIDTH - _LEAST_WIDTH) / max(widest, 1.0),
         "streamHeads": [capitalise(words.title(name)) for name in _STREAM_COLUMNS], "scroll": words("scroll"),
@@ -103,39 +101,6 @@ def _index_texts(value: Any, texts: dict[str, int]) -> Any:
     if isinstance(value, list):
         return [_index_texts(each, texts) for each in value]
     return texts.setdefault(value, len(texts)) if len(value) > _SHORT else value
-
-
-def box_of(run: StoredRun) -> Box:
-    """Return west, south, east and north of plants, sites in use and pipelines, with a margin; east may exceed 180°.
-
-    If the map would open with unused sites beyond its edge, the box contains them too, unless the scale were less than
-    half as large.
-    """
-    points = [each["geometry"]["coordinates"] for each in run.features("plant")]
-    points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
-    for each in run.features("pipe", "truck"):
-        points += _ends_of(each)
-    box = _box_around(points or [[73.0, 18.0], [135.0, 53.0]])
-    unused = [each["geometry"]["coordinates"] for each in run.features("site") if not each["properties"]["is_used"]]
-    first = Projection(box)
-    if not points or all(first.opens_with(*place) for place in unused):
-        return box
-    wider = _box_around([*points, *unused])
-    return wider if Projection(wider).scale >= first.scale * _LEAST_SCALE_SHARE else box
-
-
-def _box_around(points: Sequence[Sequence[float]]) -> Box:
-    lons, lats = unwrap_deg([point[0] for point in points]).tolist(), [point[1] for point in points]
-    west, east, south, north = min(lons), max(lons), min(lats), max(lats)
-    margin = max(_MARGIN_SHARE * max(east - west, north - south), _LEAST_DEG)
-    return west - margin, south - margin, east + margin, north + margin
-
-
-def _ends_of(line: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    """Both ends of a pipeline or road; one across 180° is stored in parts."""
-    shape = line["geometry"]
-    parts = shape["coordinates"] if shape["type"] == "MultiLineString" else [shape["coordinates"]]
-    return parts[0][0], parts[-1][-1]
 
 
 def zone_word(run: StoredRun) -> str:
@@ -290,7 +255,7 @@ def flows_of_pipe(run: StoredRun, about: Mapping[str, Any], beside: Sequence[Map
 def _pipes(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[dict[str, Any]]:
     """Links, own pipelines and roads, with the flow of each period; the pipelines of a link are one line."""
     for each in run.lines():
-        about, (start, end) = each["properties"], _ends_of(each)
+        about, (start, end) = each["properties"], ends_of(each)
         flows = flows_of(run, about)
         facts = [
             [words.title("length_km"), length(about["length_km"])],
@@ -319,15 +284,18 @@ def _sites(run: StoredRun, words: PageLanguage, place: Projection) -> Iterator[d
 
 
 def _names(
-    run: StoredRun, words: PageLanguage, place: Projection, basemap: Basemap, zones: set[str]
+    run: StoredRun, words: PageLanguage, place: Projection, basemap: Basemap, home: Collection[str]
 ) -> Iterator[dict[str, Any]]:
-    """Names on the map with their rank, largest cities first."""
+    """Names on the map with their rank and the places where they may stand, largest cities first.
+
+    Names of plants, which depend on the period, are added by map.js.
+    """
     for each in basemap.outlines:
         if each.name:
-            rank = _ZONE if each.name in zones else _COUNTRY if each.is_country else _PROVINCE
+            rank = _ZONE if each.name in home else _COUNTRY if each.is_country else _PROVINCE
             name = words.choose_text(each.name, each.name_zh) if each.name_zh else words.value(each.name, "province")
-            x, y = place(*each.middle)
-            yield {"text": name, "x": x, "y": y, "rank": rank}
+            (x, y), *others = places_of_name(each, place, home)
+            yield {"text": name, "x": x, "y": y, "rank": rank, **({"others": others} if others else {})}
     for site in run.features("site"):
         if site["properties"]["is_used"]:
             x, y = place(*site["geometry"]["coordinates"])

@@ -37,6 +37,12 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     return {**about, "list_text": "", "points": points}
 
 
+def of_two_regions(run: StoredRun) -> StoredRun:
+    """The run with a second region, a copy of its first."""
+    (zone,) = run.document["zones"]
+    return replace(run, document={**run.document, "zones": [zone, {**zone, "zone": "Hebei"}]})
+
+
 def futures_of(run: StoredRun) -> StoredRun:
     """The run with five hand-made futures: the fixed plan reaches 10 to 50, the re-optimised plan twice as much."""
     fixed = [10.0, 20.0, 30.0, 40.0, 50.0]

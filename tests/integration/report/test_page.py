@@ -29,7 +29,7 @@ from ccs_model.report.page.page import page_text, write_page
 from ccs_model.report.page.plan_map import plan_map, plant_names
 from ccs_model.runs.run_reader import read_run, run_of
 
-from .page_runs import HOSTILE, frontier_of, futures_of
+from .page_runs import HOSTILE, frontier_of, futures_of, of_two_regions
 
 pytestmark = pytest.mark.slow
 
@@ -111,11 +111,9 @@ def test_page_loads_no_resources_and_allows_only_its_own_two_scripts(page: Page,
 def test_page_contains_every_section_and_the_figures_of_the_plan(page: Page, plan: Plan) -> None:
     headings = page.texts["h2"]
     expected = (
-        "answer", "map", "timeline", "zones", "built", "plants", "pipelines", "storage", "macc", "stakeholders",
+        "answer", "map", "timeline", "built", "plants", "pipelines", "storage", "macc", "stakeholders",
         "owner_returns", "evidence", "sources",
     )  # fmt: skip
-    # Only calibrated plans have zones.
-    expected = tuple("regions" if key == "zones" else key for key in expected)
     assert headings == [labels().keyed[key][0] for key in expected]
     # The table of contents links to each section.
     links = [str(about["href"]) for tag, about in page.elements if tag == "a" and str(about["href"]).startswith("#")]
@@ -130,7 +128,7 @@ def test_page_contains_every_section_and_the_figures_of_the_plan(page: Page, pla
 
 
 def test_every_chart_has_a_text_description(page: Page) -> None:
-    assert set(page.charts) == {"spending", "tonnes", "macc-chart", "zones-chart", "stakeholders-chart"}
+    assert set(page.charts) == {"spending", "tonnes", "macc-chart", "stakeholders-chart"}
     labels = {about["id"]: about["aria-label"] for _, about in page.elements if "data-chart" in about}
     for name, chart in page.charts.items():
         assert chart["description"] == labels[name] and len(chart["description"]) > 20
@@ -215,12 +213,12 @@ def test_figures_and_rows_by_period_match_the_plan(page: Page, plan: Plan) -> No
     assert len(second_period_rows) == 2 * int((plan.retrofits["year"] == plan.problem.years[1]).sum())
 
 
-def test_zones_section_states_the_period_of_its_figures(page: Page, plan: Plan) -> None:
+def test_zones_section_states_the_period_of_its_figures(run: StoredRun, plan: Plan) -> None:
     last = f"{plan.problem.years[-1]}–"
-    # One zone is not the highest of several.
-    (title,) = (text for text in page.texts["h3"] if "abatement in Shanxi is" in text)
+    page = Page(page_text(of_two_regions(run)))
+    (title,) = (text for text in page.texts["h3"] if "abatement is highest in Shanxi:" in text)
     assert title.startswith(f"In {last}")
-    assert any(text.startswith(f"Tonnes and shares of each region are those of {last}") for text in page.texts["p"])
+    assert page.charts["zones-chart"]["description"].startswith("Abatement of each region")
 
 
 def test_what_remains_of_the_baseline_names_its_period(page: Page, plan: Plan) -> None:
@@ -230,9 +228,18 @@ def test_what_remains_of_the_baseline_names_its_period(page: Page, plan: Plan) -
     )
 
 
+def test_regions_are_a_section_if_there_are_several(run: StoredRun) -> None:
+    words, last = PageLanguage("en", run.money), run.document["by_year"][-1]["year"]
+    assert page_sections.zones(run, words) == ""
+    text = str(page_sections.zones(of_two_regions(run), words))
+    assert "<h2>Regions</h2>" in text and f"Tonnes and shares of each region are those of {last}" in text
+    assert 'href="#zones">Regions</a>' in page_text(of_two_regions(run))
+
+
 def test_shares_of_abatement_have_two_digits(run: StoredRun) -> None:
     zones = [
-        {**zone, "abatement_share": 0.000244, "on_site_abatement_share": 0.000331} for zone in run.document["zones"]
+        {**zone, "abatement_share": 0.000244, "on_site_abatement_share": 0.000331}
+        for zone in of_two_regions(run).document["zones"]
     ]
     text = str(
         page_sections.zones(replace(run, document={**run.document, "zones": zones}), PageLanguage("en", run.money))
@@ -450,7 +457,9 @@ def test_empty_network_and_static_plans_have_pages(empty_plan: Plan, shared_plan
     assert "Nothing is built." in empty.texts["p"]
     assert "Nothing is built because the budget is 0." in empty.texts["p"]
     assert not {"stakeholders-chart", "spending", "tonnes", "zones-chart"} & set(empty.charts)
-    assert {"Nothing is spent in any period.", "No region reduces its emissions."} <= set(empty.texts["p"])
+    assert "Nothing is spent in any period." in empty.texts["p"]
+    of_regions = str(page_sections.zones(of_two_regions(run_of(empty_plan)), PageLanguage("en", "CNY 2024")))
+    assert "No region reduces its emissions." in of_regions
     assert "Year" not in static.texts["th"] and "Year" in shared.texts["th"]
     assert any(text == "Stored over the site's life of 30 years" for text in static.texts["th"])
     assert any(text.startswith("Tonnes in the representative year and capital") for text in static.texts["p"])

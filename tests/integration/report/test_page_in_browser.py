@@ -15,7 +15,7 @@ import pytest
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.page import page_text
 
-from .page_runs import HOSTILE, frontier_of, futures_of
+from .page_runs import HOSTILE, frontier_of, futures_of, of_two_regions
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PHONE_PX, DESKTOP_PX = 390, 1280
@@ -83,7 +83,7 @@ _CHARTS = """() => Array.from(document.querySelectorAll("[data-chart]")).map(eac
 @pytest.mark.parametrize("width", [PHONE_PX, DESKTOP_PX])
 @pytest.mark.parametrize("lang", ["en", "both"])
 def test_page_fits_the_width_of_the_screen(session: BrowserSession, run: StoredRun, width: int, lang: str) -> None:
-    page = session.open(page_text(futures_of(run), lang=lang), width)
+    page = session.open(page_text(futures_of(of_two_regions(run)), lang=lang), width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(_OVERFLOWING) == [] and page.evaluate(_SMALL_TEXTS) == 0
     charts = page.evaluate(_CHARTS)
@@ -322,7 +322,7 @@ def test_narrow_chart_wraps_title_and_legend_and_wide_chart_shows_long_names(
     session: BrowserSession, run: StoredRun
 ) -> None:
     name = "Iron and Steel Works of a Very Long Name, Second Site"
-    found = futures_of(run)
+    found = futures_of(of_two_regions(run))
     assert found.uncertainty is not None
     plants = [{**row, "name": name} for row in found.uncertainty["plants"][:1]]
     text = page_text(replace(found, uncertainty={**found.uncertainty, "plants": plants}))
@@ -337,7 +337,7 @@ def test_narrow_chart_wraps_title_and_legend_and_wide_chart_shows_long_names(
 
 
 def test_chart_menu_of_a_chinese_page_is_chinese(session: BrowserSession, run: StoredRun) -> None:
-    page = session.open(page_text(run, lang="zh"))
+    page = session.open(page_text(of_two_regions(run), lang="zh"))
     assert page.locator("#zones-chart .vega-actions a").all_text_contents() == ["保存为 SVG", "保存为 PNG"]
 
 
@@ -369,3 +369,40 @@ def test_page_prints_on_at_most_eight_pages(session: BrowserSession, run: Stored
     page = session.open(page_text(run, lang=lang))
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert printed.startswith(b"%PDF") and 3 <= printed.count(b"/Type /Page\n") <= 8
+
+
+_NAMES = """() => Array.from(document.querySelectorAll(".name")).filter(each => each.style.display !== "none")
+  .map(each => { const box = each.getBoundingClientRect();
+    return [each.classList.contains("rank5"), each.textContent, box.left, box.top, box.right, box.bottom]; })"""
+
+
+@pytest.mark.parametrize("width", [DESKTOP_PX, PHONE_PX])
+def test_map_names_retrofitted_plants_where_they_fit(session: BrowserSession, run: StoredRun, width: int) -> None:
+    page = session.open(page_text(run), width)
+    known = {str(each["properties"]["name"]) for each in run.features("plant") if each["properties"]["is_retrofitted"]}
+
+    def shown() -> set[str]:
+        names = page.evaluate(_NAMES)
+        for k, (_, text, left, top, right, bottom) in enumerate(names):
+            for _, other, *box in names[:k]:
+                apart = left >= box[2] or box[0] >= right or top >= box[3] - 2 or box[1] >= bottom - 2
+                assert apart, (text, other)
+        return {text for is_plant, text, *_ in names if is_plant}
+
+    first = shown()
+    assert first <= known and (first or width == PHONE_PX)
+    largest = max(run.document["retrofits"], key=lambda row: row["captured_ktpa"])
+    page.locator(".pick select").select_option(label=str(largest["name"]))
+    for _ in range(8):
+        page.locator("[data-zoom=in]").click()
+        if more := shown() - first:
+            break
+    assert first == known or more or width == PHONE_PX
+    page.locator("[data-layer=names]").uncheck()
+    assert page.evaluate(_NAMES) == []
+
+
+def test_hidden_plants_have_no_name_on_the_map(session: BrowserSession, run: StoredRun) -> None:
+    page = session.open(page_text(run))
+    page.locator("[data-state=retrofitted]").uncheck()
+    assert not any(is_plant for is_plant, *_ in page.evaluate(_NAMES))

@@ -12,16 +12,20 @@ import pytest
 
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.formats import _line
-from ccs_model.report.page.basemap import WIDTH, Projection, basemap_of
+from ccs_model.report.page.basemap import WIDTH, Outline, Projection, basemap_of
 from ccs_model.report.page.html import PageLanguage
-from ccs_model.report.page.plan_map import box_of, plan_map
+from ccs_model.report.page.map_view import box_of
+from ccs_model.report.page.plan_map import plan_map
 
 pytestmark = pytest.mark.slow
 
 
-def map_data(run: StoredRun) -> dict[str, Any]:
-    """The data of a map without outlines."""
-    text = str(plan_map(run, PageLanguage("en", run.money), basemap_of("none"), {}))
+def map_data(run: StoredRun, basemap: str | None = "none") -> dict[str, Any]:
+    """The data of a map, by default without outlines."""
+    return data_of(str(plan_map(run, PageLanguage("en", run.money), basemap_of(basemap), {})))
+
+
+def data_of(text: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(text.split("id=map-data>")[1].split("</script>")[0])
     return found
 
@@ -109,3 +113,53 @@ def test_map_opens_with_unused_sites_unless_they_are_far_away(run: StoredRun) ->
     near, far = with_site(south - 0.3 * height), with_site(south - 2 * height)
     assert box_of(near)[1] < south - 0.3 * height and box_of(near)[3] >= north
     assert box_of(far) == (west, south, east, north)
+
+
+def run_at(run: StoredRun, province: str, *places: tuple[float, float]) -> StoredRun:
+    """The run with its first plants, and nothing else, at places of a province of another country."""
+    features = []
+    for each, place in zip(run.features("plant"), places, strict=False):
+        properties = {**each["properties"], "province": province}
+        features.append({**each, "properties": properties, "geometry": {"type": "Point", "coordinates": list(place)}})
+    zones = [{**zone, "zone": province} for zone in run.document["zones"]]
+    document = {**run.document, "zones": zones, "links": [], "retrofits": []}
+    return replace(run, map={**run.map, "features": features}, document=document)
+
+
+SAFI, OUJDA, RABAT = (-9.2, 32.3), (-2.3, 34.5), (-6.8, 33.9)
+
+
+@pytest.mark.parametrize("province", ["Centre", "Morocco"])
+def test_country_of_plants_is_home_whatever_its_provinces_are_called(run: StoredRun, province: str) -> None:
+    text = str(plan_map(run_at(run, province, SAFI, OUJDA), PageLanguage("en", run.money), basemap_of(None), {}))
+    assert text.count('class="land zone"') == 1
+    data = data_of(text)
+    (home,) = [each for each in data["labels"] if each["rank"] == 0]
+    left, top, right, bottom = data["extent"]
+    assert home["text"] == "Morocco"
+    assert left < home["x"] < right and top < home["y"] < bottom
+
+
+def test_chinese_province_with_a_part_as_its_name_is_home(run: StoredRun) -> None:
+    data = map_data(run_at(run, "Tangshan", (118.2, 39.6)), None)
+    assert [each["text"] for each in data["labels"] if each["rank"] == 0] == ["Hebei"]
+
+
+def test_name_of_a_country_of_which_a_part_is_in_view_stands_on_its_land_there(run: StoredRun) -> None:
+    data = map_data(run_at(run, "Centre", RABAT, (-6.7, 33.9)), None)
+    (home,) = [each for each in data["labels"] if each["rank"] == 0]
+    left, top, right, bottom = data["extent"]
+    places = [(home["x"], home["y"]), *home["others"]]
+    assert all(left < x < right and top < y < bottom for x, y in places)
+
+
+def test_map_opens_with_the_whole_country_unless_it_is_much_larger(run: StoredRun) -> None:
+    (india,) = [each for each in basemap_of(None).outlines if each.name == "India"]
+    wide = run_at(run, "India", (72.9, 19.1), (74.9, 31.6), (77.6, 12.9))
+    narrow = run_at(run, "India", (86.2, 22.8))
+    west, south, east, north = box_of(wide, [india])
+    assert west < 69 and south < 8.2 and east > 97 and north > 35
+    assert box_of(narrow, [india]) == box_of(narrow)
+    # Land without plants, such as an island of the country far away, does not widen the view.
+    island = [[60.0, 0.0], [61.0, 0.0], [61.0, 1.0], [60.0, 0.0]]
+    assert box_of(wide, [Outline("India", "", [island, *india.rings], True)]) == box_of(wide, [india])

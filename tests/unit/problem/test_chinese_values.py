@@ -80,7 +80,6 @@ def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callab
         "not given, so that values of China apply though no plant is in China: discount_rate (8 %), finance.tax_share "
         "(25 %), finance.depreciation_yr (10 years)",
     ]
-    # The run folder names the table without its folder.
     assert all(map(chinese_text, (*found, *map(without_folder, found))))
 
 
