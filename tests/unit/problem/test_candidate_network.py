@@ -326,7 +326,9 @@ def test_requested_site_out_of_reach_is_reported(inputs: Inputs, small: Callable
     links = {"AB": ("A", "B"), "BS": ("B", "S"), "CT": ("C", "T")}
     plants, sites = (
         places_north("plant", A=0, B=10),
-        places_north("site", S=30, T=70, U=700).assign(basin=["S", "T", "Sea"]),
+        places_north("site", S=30, T=70, U=700).assign(
+            basin=["S", "T", "Sea"], capacity_kt=1e3, injection_max_ktpa=1e3
+        ),
     )
 
     def issues(*requested: str, reach_km: float | None = None) -> list[Issue]:
