@@ -24,7 +24,7 @@ from ccs_model.analysis.compare import differing_keys
 from ccs_model.analysis.jobs import Job, Scheduler, Work, processes_of, results_of
 from ccs_model.analysis.outcomes import MEASURES, FutureEvaluator
 from ccs_model.analysis.rebuilt_plan import AtPoint, about_of, plan_at, solution_point
-from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
+from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, sampled_inputs
 from ccs_model.arguments import callback, choice, file_path, optional, whole_number
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CcsModelError, InputError, Issue, NoPlanError
@@ -177,6 +177,8 @@ def montecarlo(
         assert not isinstance(scenario, StoredRun | Plan)
         planned, inputs = inputs_of(scenario, allow_outside=allow_outside)
         key = run_key(planned, inputs)
+    is_calibrated = planned.calibration.use != "none"
+    sampled_inputs(planned, inputs["uncertainty/inputs"], is_calibrated=is_calibrated)  # an error before any file
     requested = {"run_sha256": key.sha256, "scenario": planned.name, "n_draws": draws, "seed": seed}
     if sampling != LATIN:
         requested["sampling"] = sampling

@@ -175,8 +175,8 @@ def futures_table(
             (f + 1, future.future.name, future.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
              other.objective if other is not None and other.state == KEPT else float("nan"),
              other.state if other is not None else "",
-             len(retrofit_shares(point)), amount_at(point, abatement_terms), amount_at(point, cost_terms),
-             float(spent), residual[f])
+             len({plant for plant, _ in retrofit_shares(point)}), amount_at(point, abatement_terms),
+             amount_at(point, cost_terms), float(spent), residual[f])
         )  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 

@@ -31,6 +31,7 @@ from ccs_model.problem import Problem
 from ccs_model.problem.options import OWN_CAPEX
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.problem.storage_sites import STORAGE_MONEY
+from ccs_model.scenario import Scenario
 
 Quantile = Callable[[Floats, float, float, float], Floats]
 
@@ -356,14 +357,15 @@ def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> 
     sobol = sampling == SOBOL
     points = _sobol(n, seed, names) if sobol else {name: _latin_hypercube(n, seed, name) for name in names}
     probabilities = _correlate_points(points, problem.inputs["uncertainty/correlations"])
-    inputs = _sampled_inputs(problem, table)
+    inputs = sampled_inputs(problem.scenario, table, is_calibrated=problem.calibrated is not None)
     values = {row.input: _values(problem, row, probabilities[row.input]) for row in inputs.itertuples(index=False)}
     return Futures(problem, seed, inputs, pd.DataFrame(values), _planned_values(problem, inputs), sampling)
 
 
 def vary_one_at_a_time(problem: Problem) -> Futures:
     """The planned future, then two futures an input: that input at its 5th and 95th percentile, all others planned."""
-    inputs = _sampled_inputs(problem, problem.inputs["uncertainty/inputs"])
+    table, is_calibrated = problem.inputs["uncertainty/inputs"], problem.calibrated is not None
+    inputs = sampled_inputs(problem.scenario, table, is_calibrated=is_calibrated)
     planned = _planned_values(problem, inputs)
     values = pd.DataFrame([planned] * (1 + 2 * len(inputs))).reset_index(drop=True)
     ends = np.array([0.05, 0.95])
@@ -382,9 +384,12 @@ def _planned_values(problem: Problem, inputs: pd.DataFrame) -> pd.Series:
     return pd.Series(planned, dtype=float)
 
 
-def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
-    """Sampled parameters with the scenario's distributions, in the order in which they are applied."""
-    requested = problem.scenario.uncertainty
+def sampled_inputs(scenario: Scenario, table: pd.DataFrame, *, is_calibrated: bool) -> pd.DataFrame:
+    """Return sampled parameters with the scenario's distributions, in the order in which they are applied.
+
+    `table` is uncertainty/inputs. Raises InputError for an unknown parameter, or if every one is excluded.
+    """
+    requested = scenario.uncertainty
     table = table.assign(technology=table["technology"].fillna("").astype(str))
     is_known = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
     issues = [
@@ -399,11 +404,11 @@ def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     if issues:
         raise InputError(sorted(issues))
     is_sampled = ~table["input"].isin(requested.exclude)
-    if problem.calibrated is None:
+    if not is_calibrated:
         # Only a calibration gives the posterior of the delivered share.
         is_sampled &= table["distribution"] != POSTERIOR
     if not is_sampled.any():
-        place = place_of(problem.scenario, "uncertainty.exclude")
+        place = place_of(scenario, "uncertainty.exclude")
         raise InputError([Issue(place, "every input is excluded, so that nothing is uncertain", "keep one of them")])
     order = {name: at for at, name in enumerate(UNCERTAIN_PARAMETERS)}
     at = table["input"].map(order).fillna(0.0)

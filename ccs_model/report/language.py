@@ -394,7 +394,17 @@ class Language:
         translated = _running_text(text)
         if translated is None:
             return text
+        translated = without_chinese_spaces(translated)
         return translated if self.lang == "zh" else f"{text}\n{translated}"
+
+
+# Chinese text has no spaces between its characters and beside its punctuation.
+_CHINESE_SPACE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])|(?<=[，。；：、）]) | (?=[，。；：、（])")
+
+
+def without_chinese_spaces(text: str) -> str:
+    """Return a text without spaces within Chinese, as templates leave them beside a Chinese name or unit."""
+    return _CHINESE_SPACE.sub("", text)
 
 
 def _running_text(text: str) -> str | None:

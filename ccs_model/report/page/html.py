@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ccs_model.report.language import Language, chinese_value, labels
+from ccs_model.report.language import Language, chinese_value, labels, without_chinese_spaces
 from ccs_model.units import share_digits, unit_of
 
 # Characters that could end a script element or break a line of JavaScript, as JSON escapes.
@@ -40,8 +40,6 @@ _WORD_OF = {
 # A hyphen before a number is a minus; a number and its percent sign stay on one line.
 _HYPHEN = re.compile(r"(?<![\w-])-(?=[0-9])")
 _PERCENT = re.compile(r"(?<=[0-9]) (?=%)")
-# Chinese text has no spaces between its characters and beside its punctuation.
-_CHINESE_SPACE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])|(?<=[，。；：、）]) | (?=[，。；：、（])")
 # The stream of one furnace: its kind and the id of the furnace.
 _OF_FURNACE = re.compile(r"(.+)[_ ]([A-Z]\d{6,})")
 # Lengths below it have a decimal.
@@ -161,7 +159,7 @@ def length(value: Any) -> str:
 
 def _typeset(text: str) -> str:
     """Return a text with minus signs, without line ends before a percent sign and spaces within Chinese."""
-    return _CHINESE_SPACE.sub("", _PERCENT.sub("\u00a0", _HYPHEN.sub("−", text)))
+    return without_chinese_spaces(_PERCENT.sub("\u00a0", _HYPHEN.sub("−", text)))
 
 
 def percent(value: Any, digits: int = 1) -> str:

@@ -78,7 +78,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         key="plants",
     )
     later = [] if plan.problem.is_static else [f"from {year}" for year in plan.problem.years[1:]]
-    sheet.choices(block, "decision", [REQUIRE, EXCLUDE, *later, *(f"{REQUIRE} {each}" for each in later)])
+    decisions = [REQUIRE, EXCLUDE, *later, *(f"{REQUIRE} {each}" for each in later)]
+    sheet.choices(block, "decision", decisions, also_chinese=True)
     sheet.book.mark(plant_ids=block.column("plant"), plant_decisions=block.column("decision"))
 
 

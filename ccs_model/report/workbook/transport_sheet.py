@@ -238,7 +238,7 @@ def _sites_to_change(sheet: Sheet, plan: Plan) -> None:
         known = {"use_solved": use, "capacity_kt": capacity_kt}
         rows.append({**site, "use": Cell(use, unlocked=True), "new_capacity_kt": new, **known})
     block = sheet.table("storage.sites", rows, key="sites", named="sites")
-    sheet.choices(block, "use", [YES, NO])
+    sheet.choices(block, "use", [YES, NO], also_chinese=True)
     sheet.leave_unprinted(top, block.last)
     sheet.book.mark(
         site_ids=block.column("site"),

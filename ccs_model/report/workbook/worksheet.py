@@ -466,13 +466,15 @@ class WorksheetWriter:
         hint = {name: self._language.sentence(text) for name, text in _CHOICE.items()}
         self._sheet.data_validation(*at, *at, rule | hint)
 
-    def choices(self, block: TableRange, column: str, values: Sequence[str]) -> None:
-        """A column of which each cell takes one of these values, or none."""
+    def choices(self, block: TableRange, column: str, values: Sequence[str], *, also_chinese: bool = False) -> None:
+        """A column of which each cell takes one of these values, or none; the reader may know them in Chinese, too."""
         at = block.columns[column]
         message = self._language.sentence(f"One of: {', '.join(values)}.")
         if len(message) > _LONGEST_MESSAGE:
             message = self._language.sentence(_CHOICE["input_message"])
         rule = {"validate": "list", "source": list(values), "error_message": message}
+        if also_chinese and self._language.lang != "en":
+            rule["error_type"] = "information"
         self._sheet.data_validation(block.first, at, block.last, at, rule)
 
     def limit_number(

@@ -187,7 +187,7 @@ def test_remaining_emissions_of_the_baseline_are_stated():
     assert remaining_emissions_in_words(totals) == "Of the baseline of 10.00 Mt a year, 8.75 Mt are not avoided."
     text = remaining_emissions_in_words(totals, "2040–44")
     assert text == "In 2040–44, 8.75 Mt of the baseline of 10.00 Mt a year are not avoided."
-    assert Language("zh").sentence(text) == "2040–44 年，基准排放量每年 10.00 百万吨，其中 8.75 百万吨未避免。"
+    assert Language("zh").sentence(text) == "2040–44 年，基准排放量每年 10.00 百万吨，其中 8.75 百万吨未实现减排。"
 
 
 def test_one_link_searched_is_singular_and_two_plants_are_both():
