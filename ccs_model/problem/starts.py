@@ -184,7 +184,13 @@ def _issues(
         if name not in rows:
             plant = next((each for each in plants["plant"] if name.startswith(f"{each}/")), "")
             if reasons.get(plant):
-                yield Issue(place, f"plant '{plant}' cannot be retrofitted: {reasons[plant]}")
+                excluded = plant in scenario.plants.excluded
+                hint = (
+                    "leave its retrofits out of plants.committed, and lower the budgets by what was spent on them"
+                    if excluded
+                    else ""
+                )
+                yield Issue(place, f"plant '{plant}' cannot be retrofitted: {reasons[plant]}", hint)
                 continue
             of_year = _VINTAGE.search(name)
             if of_year is not None and int(of_year[1]) != year:

@@ -181,7 +181,7 @@ def test_commitment_to_an_unknown_option_or_start_year_is_reported(
 
 
 def test_commitment_of_an_ineligible_plant_is_reported_with_the_reason(make_problem: MakeProblem) -> None:
-    with pytest.raises(InputError, match="plant 'B' cannot be retrofitted: excluded by the scenario"):
+    with pytest.raises(InputError, match=r"plant 'B' cannot be retrofitted: excluded by the scenario \(leave its retr"):
         make_problem({"plants.exclude": ["B"], "plants.committed": {"B/all/given/full": 2026}})
 
 
