@@ -461,9 +461,9 @@ def _explain_exclusion(cost_per_t: float, highest: float, n_retrofitted: int, mo
     if cost_per_t > highest:
         change = f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
         return f"{reason}, above the highest cost of a retrofitted plant on this basis ({highest:,.0f})", change
-    within = f"within the range of retrofitted plants on this basis (up to {highest:,.0f})"
+    within = f"within the costs of retrofitted plants on this basis (up to {highest:,.0f})"
     return (
-        f"{reason}, {within}, so that its cost alone does not exclude it",
+        f"{reason}, {within}: cost alone does not exclude it",
         "another constraint than cost per tonne; ccs-model explain finds it",
     )
 

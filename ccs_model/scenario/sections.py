@@ -408,8 +408,7 @@ class Capture(Section):
     decisions: Literal["integer", "continuous"] = "integer"
     """`integer`: a retrofit is built or not (MILP); `continuous`: fractions of retrofits are allowed (LP)."""
     max_builds_per_year: int | None = Field(default=None, ge=0)
-    """Largest number of retrofits with a capture unit that start in one year, or in all in a representative year; null
-    means no limit."""
+    """Most capture units that start in one year, or in all of a representative year; null means no limit."""
     start_at_relining: bool = False
     """Whether retrofits of hot stoves may start only around the relining of a furnace, if its year is known."""
 
@@ -422,7 +421,7 @@ class Calibration(Section):
 
     use: Literal["median", "p10", "p90", "ensemble", "none"] = "none"
     """Delivered share to plan with; `ensemble` plans with the median and evaluates the plan over 64 draws; `none` plans
-    with the design, or with `delivered_by_class` with the medians."""
+    with the design."""
     preset: Line = SHIPPED_PRESET
     """Interpretation of the report: pilot-reported (about 15 %), pilot-literal (up to 15 %) or pilot-installed."""
     ceiling: bool = False
@@ -431,7 +430,7 @@ class Calibration(Section):
     """A calibration.json of your own, written by `ccs-model calibrate -o`; null uses the shipped one."""
     delivered_by_class: bool = False
     """Whether vents and flue gas have delivered shares of their own (pilots/delivered_shares), in place of one share
-    for all capture; `use` selects the median, p10 or p90."""
+    for all capture; `use` selects median, p10 or p90, and `none` the median."""
     delivered_share: dict[CaptureClass, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
     """Delivered shares of your own by class, in place of all others: {vent: 0.9, flue_gas: 0.7}."""
 

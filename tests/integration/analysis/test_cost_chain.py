@@ -153,7 +153,7 @@ def test_reasons_compare_costs_at_full_load_with_own_pipes_and_name_the_place_in
     two = reasons((low, 1.0), (high, 9_999.0))
     assert two["reason"][low].endswith("per t avoided, the lowest of 2 retrofitted plants")
     assert two["reason"][high].endswith("per t avoided, the highest of 2 retrofitted plants")
-    basis = f"within the range of retrofitted plants on this basis (up to {alone[high]:,.0f}), so that its cost alone"
+    basis = f"within the costs of retrofitted plants on this basis (up to {alone[high]:,.0f}): cost alone"
     assert basis in two["reason"][cheapest]
     beyond = alone.index[-1]
     assert f"above the highest cost of a retrofitted plant on this basis ({alone[high]:,.0f})" in two["reason"][beyond]

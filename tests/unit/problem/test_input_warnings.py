@@ -112,7 +112,9 @@ def test_trucks_without_a_shared_network_are_reported(warnings_of: Callable[...,
 
 def beside_chinese_values(found: tuple[str, ...]) -> tuple[str, ...]:
     """The warnings without those on Chinese costs, returns and rates, which `test_chinese_values.py` tests."""
-    return tuple(each for each in found if not re.search(r"(costs|returns|values) of China apply|the rate of China", each))
+    return tuple(
+        each for each in found if not re.search(r"(costs|returns|values) of China apply|the rate of China", each)
+    )
 
 
 def test_default_currency_is_reported_if_no_plant_is_in_china(staged: Problem, tmp_path: Path) -> None:

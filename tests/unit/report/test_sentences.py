@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report import sentences
+from ccs_model.report import language, sentences
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.columns import lines_of_name, number_format
+from ccs_model.scenario.schema import Scenario
 from ccs_model.scenario.sections import Fund
 
 
@@ -60,3 +65,22 @@ def test_a_name_breaks_behind_its_hyphens() -> None:
 def test_the_keys_of_every_fund_have_a_chinese_meaning() -> None:
     for key in Fund.model_fields:
         assert Language("zh").meaning(f"funds.eu_grant.{key}", "English") != "English", key
+
+
+def _descriptions(node: Mapping[str, Any], prefix: str, sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and description of each property of a JSON schema."""
+    for name, value in node.get("properties", {}).items():
+        if "description" in value:
+            yield f"{prefix}{name}", " ".join(value["description"].split())
+        if "$ref" in value:
+            section = value["$ref"].rsplit("/", 1)[-1]
+            yield from _descriptions(sections[section], f"{prefix}{name}.", sections)
+
+
+def test_the_meanings_of_keys_are_translated_from_the_present_schema() -> None:
+    schema = Scenario.model_json_schema()
+    present = dict(_descriptions(schema, "", schema["$defs"]))
+    with (Path(language.__file__).parent / "labels.csv").open(encoding="utf-8", newline="") as file:
+        translated = {row[0].removeprefix("key:"): row[1] for row in csv.reader(file) if row[0].startswith("key:")}
+    stale = {key for key, text in translated.items() if key in present and text != present[key]}
+    assert len(present.keys() & translated.keys()) > 90 and not stale
