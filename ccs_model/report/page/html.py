@@ -255,6 +255,10 @@ class PageLanguage(Language):
         """Comma between two words."""
         return "，" if self.lang == "zh" else ", "
 
+    def with_unit(self, unit: str, text: str) -> str:
+        """Return a quantity and its unit in the order of the language."""
+        return f"{text}{self.comma}{unit}" if self.lang == "zh" else f"{unit} {text}"
+
     def add_brackets(self, text: str) -> str:
         """Return a text in brackets, to follow a word."""
         return f"（{text}）" if self.lang == "zh" else f" ({text})"

@@ -120,7 +120,7 @@ def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], 
     yield n_plants, words("plants_retrofitted")
     for name in ("avoided", "captured"):
         texts = [number(row[f"{name}_ktpa"]) for row in by_year]
-        yield texts, f"{words.unit('kt/y')} {words(name)}"
+        yield texts, words.with_unit(words.unit("kt/y"), words(name))
     baseline = f"{words('baseline')} {number(totals['baseline_ktpa'])} {words.unit('kt/y')}"
     yield [percent(row["abatement_share"], 2) for row in by_year], f"{words('abatement')}{words.add_brackets(baseline)}"
     yield [percent(row["on_site_abatement_share"], 2) for row in by_year], words("on_site_abatement")
@@ -130,8 +130,9 @@ def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], 
     budget = words.add_brackets(words.comma.join(limits)) if limits else ""
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
-        budget = f"; {words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
-    yield invested, f"{words.millions} {words('capex')}{budget}"
+        end = "；" if words.lang == "zh" else "; "
+        budget = f"{end}{words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
+    yield invested, f"{words.with_unit(words.millions, words('capex'))}{budget}"
     unit = words.unit(f"{run.money}/t")
     last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""
     per_avoided = words("per_t_avoided").format(unit, number(totals["capture_cost_per_t"]))
@@ -139,7 +140,7 @@ def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], 
     yield [number(totals.get("storage_cost_per_t"))], f"{words('per_t_stored').format(unit)}{last}"
     yield (
         [number(totals.get("owners_break_even_price_per_t"))],
-        f"{unit} {words('owners_break_even')}{words.comma}{words('per_t_on_site')}",
+        f"{words.with_unit(unit, words('owners_break_even'))}{words.comma}{words('per_t_on_site')}",
     )
 
 
