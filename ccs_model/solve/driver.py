@@ -426,9 +426,9 @@ def _salvage_text(problem: Problem, parts: Mapping[str, Any]) -> str:
         return ""
     n_late = int((retrofits["year"] == problem.years[-1]).sum())
     return (
-        f"with grants the owners' NPV of {rounded_text(npv)} million {problem.money} depends on the salvage value at the "
-        f"end of the horizon, without which it is {rounded_text(without)} million (retrofits that start in the last period: "
-        f"{n_late}); lower share_max or ceiling_mn of the grants, or plan further periods"
+        f"with grants the owners' NPV of {rounded_text(npv)} million {problem.money} depends on the salvage value at "
+        f"the end of the horizon, without which it is {rounded_text(without)} million (retrofits that start in the "
+        f"last period: {n_late}); lower share_max or ceiling_mn of the grants, or plan further periods"
     )
 
 
