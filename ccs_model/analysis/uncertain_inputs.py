@@ -146,6 +146,13 @@ class Draft:
         for name in names:
             self.costs[name] = self.costs[name] * factor
 
+    def without_committed(self, table: str, factor: float | Floats) -> float | Floats:
+        """The factor of the rows of a table; 1 for committed retrofits, whose capital is known."""
+        if table != "routes" or not self.planned.committed:
+            return factor
+        is_committed = self.tables[table].table["route"].isin([route for route, _ in self.planned.committed])
+        return np.where(is_committed.to_numpy(bool), 1.0, factor)
+
     @property
     def delivered_share(self) -> float:
         """Captured over designed tonnes, with the changes so far."""
@@ -192,12 +199,16 @@ class ScalingChange:
 
 
 def capture_capex(draft: Draft, factor: float, technology: str = "") -> None:
-    """Capital of capture units and the fixed O&M that is a share of it, of all technologies or of one."""
+    """Capital of capture units and the fixed O&M that is a share of it, of all technologies or of one.
+
+    Committed retrofits keep theirs, since it is spent or contracted.
+    """
     for name in ("routes", "options"):
         table = draft.tables[name]
         by: float | Floats = factor
         if technology:
             by = np.where((table.table["technology"] == technology).to_numpy(bool), factor, 1.0)
+        by = draft.without_committed(name, by)
         table.scale(("capture_capex_mn", "capex_per_tpa"), by)
         _scale_fixed_om(table, by)
 
@@ -234,12 +245,22 @@ def capture_heat(draft: Draft, factor: float) -> None:
 
 def pipe_cost(draft: Draft, factor: float) -> None:
     """Capital and O&M of pipes, own and shared; the truck rate is unchanged."""
-    draft.tables["routes"].scale(("pipe_capex_mn", "pipe_om_mn_pa"), factor)
+    draft.tables["routes"].scale(("pipe_capex_mn",), draft.without_committed("routes", factor))
+    draft.tables["routes"].scale(("pipe_om_mn_pa",), factor)
     network = draft.planned.network
     if network is not None:
         roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
         by_road = np.where(network.lines["link"].isin(roads).to_numpy(bool), 1.0, factor)
         draft.tables["lines"].scale(("fixed_mn", "slope_mn_per_ktpa", "om_mn_per_ktpa"), by_road)
+
+
+def storage_cost(draft: Draft, factor: float) -> None:
+    """Capital and O&M of sites and wells, own and shared, and the cost per tonne."""
+    money = {"sites": STORAGE_MONEY, "stores": ("variable_per_t",)}
+    money["routes"] = tuple(name for name in STORAGE_MONEY if name not in OWN_CAPEX)
+    ScalingChange(money, costs=("storage",))(draft, factor)
+    capital = [name for name in STORAGE_MONEY if name in OWN_CAPEX]
+    draft.tables["routes"].scale(capital, draft.without_committed("routes", factor))
 
 
 def storage_capacity(draft: Draft, position: float) -> None:
@@ -283,9 +304,7 @@ UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "carbon_price": ScalingChange(accounts=("credit_per_t",)),
     "social_cost": ScalingChange(accounts=("damage_per_t",)),
     "pipe_cost": pipe_cost,
-    "storage_cost": ScalingChange(
-        {"routes": STORAGE_MONEY, "sites": STORAGE_MONEY, "stores": ("variable_per_t",)}, costs=("storage",)
-    ),
+    "storage_cost": storage_cost,
     "storage_capacity": storage_capacity,
     "delivered_share": delivered_share,
     "utilisation": utilisation,

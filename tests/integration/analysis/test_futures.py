@@ -69,6 +69,24 @@ def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
     assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_high_kt"].to_numpy())
 
 
+def test_capital_of_committed_retrofits_is_known(problem_of: Callable[..., Problem], problem: Problem) -> None:
+    name = str(problem.routes["route"].iloc[0])
+    committed = problem_of({"plants.committed": {name: problem.years[0]}})
+    factors = {"capture_capex": 1.5, "capture_om": 2.0, "pipe_cost": 3.0, "storage_cost": 4.0}
+    before, after = committed.routes, draw_futures(committed, 5, 1).problem_with(factors).routes
+    is_known = (before["route"] == name).to_numpy()
+    assert is_known.sum() == 1 and len(is_known) > 1
+    for column, factor in (("capture_capex_mn", 1.5), ("pipe_capex_mn", 3.0), ("well_capex_mn", 4.0)):
+        ratio = after[column].to_numpy() / before[column].to_numpy()
+        assert ratio == pytest.approx(np.where(is_known, 1.0, factor)), column
+    known = after.loc[is_known, "capex_mn"].to_numpy()
+    assert known == pytest.approx(before.loc[is_known, "capex_mn"].to_numpy())
+    # Its O&M is as uncertain as that of other retrofits, without the part that follows from capital.
+    assert (after["pipe_om_mn_pa"] / before["pipe_om_mn_pa"]).to_numpy() == pytest.approx(3.0)
+    om = (after["fixed_om_mn_pa"] / before["fixed_om_mn_pa"]).to_numpy()
+    assert om == pytest.approx(np.where(is_known, 2.0, 3.0))
+
+
 def test_the_saving_of_a_measure_is_neither_capital_nor_om(problem_of: Callable[..., Problem]) -> None:
     problem = problem_of({"capture.measures": ["boiler_efficiency"]})
     before = problem.routes[problem.routes["measure"] != ""]
