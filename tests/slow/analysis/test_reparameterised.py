@@ -24,6 +24,10 @@ CALIBRATED = MappingProxyType({"calibration.use": "median"})
 CASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "own pipes": {"plants.min_emissions_ktpa": 700},
+        "committed": {
+            "plants.min_emissions_ktpa": 700,
+            "plants.committed": {"MEOH_22/boiler_flue_gas/advanced_amine/full@dongpu": 2026},
+        },
         "shared": {"transport.shared_trunklines": True, "plants.min_emissions_ktpa": 1_500},
         "targets": {
             "objective": "min_cost",
