@@ -240,8 +240,13 @@ def _with_own_pipes(case: Case, program: Program, money: Money) -> Program:
             yearly_mn += site["site_om_mn_pa"] + wells * site["well_om_mn_pa"]
             build = {}
             for s in periods:
-                cost = plant["capture_capex_mn"] * money.capital(s, life) + pipe_mn * money.capital(s, PIPE_LIFE_YR)
-                cost += storage_mn * money.capital(s, STORAGE_LIFE_YR) + site["closure_mn"] * money.closing()
+                # Own pipe and site of a unit that ends within the horizon have no value after it.
+                has_ended = not case.is_static and case.starts[s] + life <= case.end
+                pipe_life, site_life = (
+                    min(life, each) if has_ended else each for each in (PIPE_LIFE_YR, STORAGE_LIFE_YR)
+                )
+                cost = plant["capture_capex_mn"] * money.capital(s, life) + pipe_mn * money.capital(s, pipe_life)
+                cost += storage_mn * money.capital(s, site_life) + site["closure_mn"] * money.closing()
                 cost += yearly_mn * sum(_running(case, life, s, y) * money.yearly(y) for y in periods)
                 build[s] = program.column(cost, 1.0, case.is_integer)
                 builds.append((1.0, build[s]))

@@ -156,7 +156,10 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=26, summed=("_ktpa", "_mn", "_mn_pa"))
     # One line a row: names of companies are long.
-    columns = [replace(each, widest=_NAME_WIDTH) if each.name == "name" else each for each in columns]
+    changes: dict[str, dict[str, Any]] = {
+        "name": {"widest": _NAME_WIDTH}, "product_cost_per_t": {"label": "Added product cost"},
+    }  # fmt: skip
+    columns = [replace(each, **changes.get(each.name, {})) for each in columns]
     sheet.table(
         [*columns, *table_columns("retrofits.reasons")],
         records(table.join(reasons[["reason", "change"]], on="plant")),

@@ -248,5 +248,5 @@ def test_the_elastic_model_decides_a_search_that_ends_without_a_plan(
         verified_outcome(infeasible, matrix, SolverOptions(0.0), undecided)
     # Without an answer of the elastic model the same changes are named, and infeasibility is not claimed.
     monkeypatch.setattr(solution_check, "verify_by_elastic_model", lambda *_: ("undecided", None))
-    with pytest.raises(NoPlanError, match=r"leads to a plan:\n  - budget\.total_mn: .* would restore feasibility"):
+    with pytest.raises(NoPlanError, match=r"leads to a plan:\n  - spending_within_budget: the budget is 1\.0 .* would"):
         verified_outcome(infeasible, matrix, SolverOptions(0.0), undecided)

@@ -379,5 +379,5 @@ def test_infeasible_workbook_is_translated_to_chinese(tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     path.write_bytes(infeasible_workbook(conflicts, "Five plants", "zh"))
     rows = list(openpyxl.load_workbook(path)["Infeasible"].iter_rows(min_row=5, values_only=True))
-    assert rows[0] == ("支出不超过总预算", "预算为 10.0 百万元；增至 12.5 百万元 可恢复可行（budget.total_mn）")
+    assert rows[0] == ("支出不超过总预算", "预算为 10.0 百万元；增至 12.5 百万元可恢复可行（budget.total_mn）")
     assert "千吨，原为 300 千吨" in rows[1][1] and "suffice" not in rows[1][1]

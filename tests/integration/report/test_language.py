@@ -131,7 +131,7 @@ def test_chinese_replaces_english_and_both_shows_the_two_languages(books: Mappin
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
     assert any("捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
     shown = [str(cell.value) for cell in opened(books["zh"], values=True)["Cover"]["A"]]
-    assert any(re.fullmatch(r"全部 \d+ 项检查均通过。", text) for text in shown)
+    assert any(re.fullmatch(r"全部 \d+ 项校核均通过。", text) for text in shown)
     sides = {cell.value for cell in opened(books["zh"])["Summary"]["C"]}
     assert sides >= {"模型外部", "政府财政", "融资方", "避免的气候损害"}
     message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
