@@ -102,6 +102,13 @@
     all.forEach(function (view) { view.width(view.container().closest(".pair") ? HALF_PX : PAPER_PX).run(); });
   });
   window.addEventListener("afterprint", function () { window.dispatchEvent(new Event("resize")); });
+  // A printed page shows every warning.
+  const warnings = document.querySelector(".warnings details");
+  if (warnings) {
+    let wasOpen = false;
+    window.addEventListener("beforeprint", function () { wasOpen = warnings.open; warnings.open = true; });
+    window.addEventListener("afterprint", function () { warnings.open = wasOpen; });
+  }
   [[period, "period"], [budget, "budget"]].forEach(function (each) {
     if (each[0]) {
       each[0].closest(".controls").hidden = false;

@@ -364,6 +364,19 @@ def test_map_and_charts_are_resized_for_print(page: Any) -> None:
     )
 
 
+def test_every_warning_is_printed(session: BrowserSession, run: StoredRun) -> None:
+    warned = replace(run, document={**run.document, "warnings": ["one thing", "two things", "three things"]})
+    page = session.open(page_text(warned))
+    last = page.get_by_text("three things")
+    assert last.is_hidden()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert last.is_visible() and page.locator(".warnings summary").is_hidden()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert last.is_hidden() and page.locator(".warnings summary").is_visible()
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_page_prints_on_at_most_eight_pages(session: BrowserSession, run: StoredRun, lang: str) -> None:
     page = session.open(page_text(run, lang=lang))
