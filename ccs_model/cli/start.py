@@ -66,6 +66,8 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
         raise click.UsageError("--country and --sector need DIR, and no --inventory-only")
     from ccs_model.cli.output_guard import validate_import_folder
     from ccs_model.inputs import load_inputs
+    from ccs_model.inputs.country_packs import has_pack
+    from ccs_model.inputs.geography import countries_with_outline
     from ccs_model.inputs.user_workbooks import template
     from ccs_model.scenario.fields import HOME
     from ccs_model.scenario.validation import same_name
@@ -73,6 +75,9 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
     validate_import_folder(dir or (inventory or Path()).parent)
     if country is not None and same_name(country, (HOME,)) is None:
         assert dir is not None
+        blank = None if sectors or has_pack(country) else same_name(country, countries_with_outline())
+        if blank is not None:
+            return _init_blank_country(dir, blank)
         return _init_country(dir, country, tuple(dict.fromkeys(each for word in sectors for each in word.split(","))))
     if sectors:
         raise click.UsageError(
@@ -106,17 +111,12 @@ def _name_of(folder: Path) -> str:
 
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
-    from ccs_model.inputs.country_packs import countries, pack_files, pack_of
-    from ccs_model.inputs.geography import countries_with_outline
+    from ccs_model.inputs.country_packs import pack_files, pack_of
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible_sentences
-    from ccs_model.scenario.validation import same_name
     from ccs_model.units import count_text
 
-    blank = same_name(country, countries_with_outline()) if same_name(country, countries()) is None else None
-    if blank is not None and not sectors:
-        return _init_blank_country(folder, blank)
     pack = pack_of(country, sectors)
     files = pack_files(pack, _name_of(folder), sectors)
     files["scenario.schema.json"] = _schema_text().encode()

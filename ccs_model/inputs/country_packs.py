@@ -90,6 +90,11 @@ def countries(root: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted({country for country, _ in _packs(root or data_folder() / FOLDER).values()}))
 
 
+def has_pack(country: str) -> bool:
+    """Return whether a country has a shipped pack, by name or short name in any case."""
+    return same_name(country, _packs(data_folder() / FOLDER)) is not None
+
+
 def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None) -> CountryPack:
     """Read the pack of a country and validate that it is complete.
 
@@ -209,8 +214,7 @@ def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
     technologies = ["amine", "advanced_amine", *(["compression", "purification"] if "chemicals" in sectors else [])]
     text = _HEAD.format(
         name=json.dumps(name, ensure_ascii=False), country=pack.country, inventories=inventories,
-        currency=pack.value(_CURRENCY),
-        what=" and ".join(_WHAT[sector] for sector in sectors), price_year=PRICE_YEAR,
+        currency=pack.value(_CURRENCY), what=" and ".join(_WHAT[sector] for sector in sectors), price_year=PRICE_YEAR,
     )  # fmt: skip
     rows = [
         (key, value.format(inventories=inventories, technologies=", ".join(technologies)), "")

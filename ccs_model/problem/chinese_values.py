@@ -17,6 +17,8 @@ from ccs_model.units import join_first_names
 
 _TECHNOLOGIES, _LAWS, _CLASSES = "technologies/technologies", "transport/pipe_laws", "storage/class_costs"
 _SOCIAL_RATE = "policy.social_discount_rate"
+# Keys of the owners' accounts, and how their values are shown.
+_OF_OWNERS = (("discount_rate", 100, "%"), ("finance.tax_share", 100, "%"), ("finance.depreciation_yr", 1, "years"))
 _MOST_NAMED = 6
 
 
@@ -117,13 +119,14 @@ def _social_discount_rate(problem: Problem) -> Iterator[str]:
 
 
 def _rates_of_owners(problem: Problem) -> Iterator[str]:
-    scenario, values = problem.scenario, []
-    for key, unit in (("discount_rate", "%"), ("finance.tax_share", "%"), ("finance.depreciation_yr", "years")):
-        if scenario.source_path is not None and key not in scenario.places:
-            value = attrgetter(key)(scenario)
-            values.append(f"{key} ({100 * value if unit == '%' else value:g} {unit})")
-    if values:
-        yield f"not given, so that values of China apply though no plant is in China: {join_first_names(values, 3)}"
+    """Rates and years of the owners' accounts that the scenario leaves at their defaults."""
+    scenario = problem.scenario
+    if scenario.source_path is None:
+        return
+    for key, scale, unit in _OF_OWNERS:
+        if key not in scenario.places:
+            value = f"{scale * attrgetter(key)(scenario):g} {unit}"
+            yield f"{key} is not given: the value of China, {value}, applies, though no plant is in China"
 
 
 def _chinese_costs(problem: Problem, table: str) -> pd.DataFrame:

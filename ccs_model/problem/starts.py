@@ -184,12 +184,8 @@ def _issues(
         if name not in rows:
             plant = next((each for each in plants["plant"] if name.startswith(f"{each}/")), "")
             if reasons.get(plant):
-                excluded = plant in scenario.plants.excluded
-                hint = (
-                    "leave its retrofits out of plants.committed, and lower the budgets by what was spent on them"
-                    if excluded
-                    else ""
-                )
+                leave = "leave its retrofits out of plants.committed, and lower the budgets by what was spent on them"
+                hint = leave if plant in scenario.plants.excluded else ""
                 yield Issue(place, f"plant '{plant}' cannot be retrofitted: {reasons[plant]}", hint)
                 continue
             of_year = _VINTAGE.search(name)

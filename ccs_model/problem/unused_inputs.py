@@ -75,10 +75,14 @@ def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
     is_shared, is_calibrated = problem.network is not None, scenario.calibration.use != "none"
     has_oil_price = scenario.storage.oil_price_per_bbl is not None
     has_steel = bool((problem.plants["sector"] == "steel").any())
-    is_dated = bool(scenario.policy.paid_per_captured_t or scenario.policy.paid_per_avoided_t)
+    has_rate = bool(scenario.policy.paid_per_captured_t or scenario.policy.paid_per_avoided_t)
     for key, has_effect, why in (
         ("storage_life_yr", problem.is_static, "spreads the capacity of sites over the years of 'years: static'"),
-        ("transport.corridors", is_shared and problem.is_integer, "names links of shared, integer networks"),
+        (
+            "transport.corridors",
+            is_shared and problem.is_integer,
+            "names links of shared networks with integer decisions",
+        ),
         ("transport.candidate_links", is_shared, "names links of shared networks"),
         ("storage.oil_price_currency", has_oil_price, "is that of storage.oil_price_per_bbl, which is not given"),
         ("storage.oil_price_year", has_oil_price, "is that of storage.oil_price_per_bbl, which is not given"),
@@ -89,18 +93,22 @@ def _keys_of_other_kinds(problem: Problem) -> Iterator[str]:
         ),
         ("plants.furnace_streams", has_steel, "splits the hot stoves of steel works, of which there are none"),
         ("capture.start_at_relining", has_steel, "is for hot stoves of steel works, of which there are none"),
-        ("plants.captive_units", bool((streams["stream"] == CAPTIVE).any()), "adds units of which there are none"),
+        (
+            "plants.captive_units",
+            bool((streams["stream"] == CAPTIVE).any()),
+            "adds captive coal units, of which there are none",
+        ),
         ("capture.shared_absorbers", len(shared_streams(streams)) > 0, "needs plants with several flue gases"),
         ("calibration.preset", is_calibrated, "selects a calibration, and calibration.use is none"),
         ("calibration.file", is_calibrated, "replaces the shipped calibration, and calibration.use is none"),
-        ("policy.paid_from", is_dated, "dates payments per tonne, of which there are none"),
-        ("policy.paid_until", is_dated, "dates payments per tonne, of which there are none"),
+        ("policy.paid_from", has_rate, "dates payments per tonne, of which there are none"),
+        ("policy.paid_until", has_rate, "dates payments per tonne, of which there are none"),
         ("risk.cvar_share", scenario.risk.weight > 0, "defines the worst futures of risk.weight, which is 0"),
         ("capital_recovery_share", problem.is_static, "annualises the capital of 'years: static'"),
         ("finance.inflation_rate", nominal, "converts nominal interest rates, of which there are none"),
-        ("storage.nearest_sites", problem.network is None, "limits the sites of own pipelines; the network is shared"),
+        ("storage.nearest_sites", not is_shared, "limits the sites of own pipelines; the network is shared"),
         ("here_and_now", bool(scenario.futures), "names first-stage years of futures, of which there are none"),
-        ("calibration.ceiling", scenario.calibration.use != "none", "limits a calibrated plan; use is none"),
+        ("calibration.ceiling", is_calibrated, "limits a calibrated plan; use is none"),
         ("risk.weight", bool(scenario.futures), "weighs the worst futures, of which there are none"),
     ):
         if key in scenario.places and not has_effect and not _is_default(scenario, key):
@@ -245,7 +253,7 @@ def _exclusions_outside_selection(problem: Problem) -> str:
 
 
 def _cost_steps(problem: Problem) -> Iterator[str]:
-    """Sites whose steps of costs count as their mean, since own pipelines know no sum of the flows into a site."""
+    """Sites whose steps of costs count as their mean: with own pipelines the flows into a site are not summed."""
     if problem.network is not None:
         return
     inputs, sites = problem.inputs, problem.sites.set_index("site")["injection_cost_per_t"]

@@ -167,7 +167,7 @@ def _find_elastic_plan(problem: Problem, matrix: Matrix, options: SolverOptions)
 def _undecided_error(problem: Problem, matrix: Matrix, options: SolverOptions, what: str) -> NoPlanError:
     """The error of a model without a plan and without a proof that there is none, with changes that lead to a plan."""
     with effort():
-        changes = _infeasible_error(problem, matrix, options).conflicts
+        changes, _, _ = _restoring_changes(problem, matrix, options)
     if not changes:
         return NoPlanError(what)
     return NoPlanError("\n".join([what, _CHANGES, *(f"  - {change}" for change in changes)]))
@@ -206,6 +206,15 @@ def _effort_to_verify(matrix: Matrix) -> float:
 
 def _infeasible_error(problem: Problem, matrix: Matrix, options: SolverOptions) -> InfeasibleError:
     """The error of an infeasible model: what conflicts, what restores feasibility, and the nearest plan."""
+    changes, search, constraints = _restoring_changes(problem, matrix, options)
+    nearest = search.nearest_point(constraints, now() + _NEAREST_EFFORT)
+    return InfeasibleError(changes, tables=None if nearest is None else _nearest_tables(problem, matrix, nearest))
+
+
+def _restoring_changes(
+    problem: Problem, matrix: Matrix, options: SolverOptions
+) -> tuple[list[str], ElasticSearch, list[str]]:
+    """Sentences on changes that restore feasibility, the search that found them, and the constraints it may relax."""
     repair_effort = REPAIR_EFFORT * _effort_multiple(matrix)
     deadline = now() + repair_effort
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
@@ -221,15 +230,11 @@ def _infeasible_error(problem: Problem, matrix: Matrix, options: SolverOptions) 
     changes = scenario_changes(problem, matrix, options, deadline) if _is_own_model(problem, matrix) else ()
     if not by_rows and not changes:
         by_rows = search.smallest_pair(groups, now() + repair_effort)
-    every = list(dict.fromkeys(name for group in groups for name in group))
-    nearest = search.nearest_point(every, now() + _NEAREST_EFFORT)
     texts = (_text(problem, each) for each in by_rows)
     # A commitment may be found among the rows and among the keys of the scenario.
     named = {change.partition(": ")[2] for change in changes if change.startswith("plants.committed: ")}
     unlike = (text for text in texts if text.removesuffix(" (plants.committed)").partition(": ")[2] not in named)
-    return InfeasibleError(
-        [*unlike, *changes], tables=None if nearest is None else _nearest_tables(problem, matrix, nearest)
-    )
+    return [*unlike, *changes], search, list(dict.fromkeys(name for group in groups for name in group))
 
 
 def _is_own_model(problem: Problem, matrix: Matrix) -> bool:

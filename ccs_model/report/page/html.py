@@ -255,6 +255,11 @@ class PageLanguage(Language):
         """Comma between two words."""
         return "，" if self.lang == "zh" else ", "
 
+    @property
+    def semicolon(self) -> str:
+        """Semicolon between two parts of a sentence."""
+        return "；" if self.lang == "zh" else "; "
+
     def with_unit(self, unit: str, text: str) -> str:
         """Return a quantity and its unit in the order of the language."""
         return f"{text}{self.comma}{unit}" if self.lang == "zh" else f"{unit} {text}"

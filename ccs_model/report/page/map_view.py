@@ -17,7 +17,7 @@ _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 # Unused sites, and the rest of the country, may reduce the scale of the map to these shares.
 _LEAST_SCALE_SHARE, _LEAST_COUNTRY_SHARE = 0.5, 0.6
 # Margin around a country; its points on which a name is tried, in each direction; names tried; pixels between them.
-_COUNTRY_MARGIN_SHARE, _GRID, _MOST_PLACES, _APART_PX = 0.02, 24, 6, 60.0
+_COUNTRY_MARGIN_SHARE, _GRID, _MOST_PLACES, _SPACING_PX = 0.02, 24, 6, 60.0
 
 
 def home_of(run: StoredRun, basemap: Basemap) -> frozenset[str]:
@@ -49,8 +49,8 @@ def box_of(run: StoredRun, countries: Sequence[Outline] = ()) -> Box:
     if points and not all(first.opens_with(*place) for place in unused):
         wider = _box_around([*points, *unused])
         box = wider if Projection(wider).scale >= first.scale * _LEAST_SCALE_SHARE else box
-    whole = _box_with_land(box, [ring for each in countries for ring in each.rings], plants)
-    return whole if Projection(whole).scale >= Projection(box).scale * _LEAST_COUNTRY_SHARE else box
+    with_land = _box_with_land(box, [ring for each in countries for ring in each.rings], plants)
+    return with_land if Projection(with_land).scale >= Projection(box).scale * _LEAST_COUNTRY_SHARE else box
 
 
 def _place(feature: Mapping[str, Any]) -> list[float]:
@@ -90,7 +90,7 @@ def ends_of(line: Mapping[str, Any]) -> tuple[list[float], list[float]]:
 def places_of_name(outline: Outline, place: Projection, home: Collection[str]) -> list[tuple[float, float]]:
     """Return where the name of an outline may stand, the best place first.
 
-    A home country, of which a part may lie beyond the view that opens first, has several places on its land in view.
+    A home country may lie partly beyond the view that opens first, so that it has several places on its land in view.
     """
     middle = place(*outline.middle)
     if not (outline.is_country and outline.name in home):
@@ -119,7 +119,7 @@ def _places_on_land(outline: Outline, place: Projection) -> Iterator[tuple[float
     found: list[tuple[float, float]] = []
     for k in np.argsort(-far, kind="stable").tolist():
         x, y = float(at[k, 0]), float(at[k, 1])
-        if all(math.hypot(x - other[0], y - other[1]) >= _APART_PX for other in found):
+        if all(math.hypot(x - other[0], y - other[1]) >= _SPACING_PX for other in found):
             found.append((x, y))
             yield x, y
         if len(found) == _MOST_PLACES:

@@ -130,8 +130,7 @@ def _headline(run: StoredRun, words: PageLanguage) -> Iterator[tuple[list[str], 
     budget = words.add_brackets(words.comma.join(limits)) if limits else ""
     if is_static:
         # The budget of a representative year limits the annual cost, with annualised capital.
-        end = "；" if words.lang == "zh" else "; "
-        budget = f"{end}{words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
+        budget = f"{words.semicolon}{words('annual_cost')} {number(math.fsum(document['costs'].values()))}{budget}"
     yield invested, f"{words.with_unit(words.millions, words('capex'))}{budget}"
     unit = words.unit(f"{run.money}/t")
     last = f"{words.comma}{charts.periods(run, words)[-1]}" if len(by_year) > 1 else ""

@@ -131,7 +131,7 @@ _SHARED = (
     " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
     "receives most of its CO2, and the length is the flow-weighted mean."
 )
-PER_MWH = " For power stations it is per MWh."
+_PER_MWH = " For power stations it is per MWh."
 _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
 
 
@@ -147,7 +147,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(
         f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at the load of the plan. "
         "Added product cost is the annual cost per tonne of product."
-        + (PER_MWH if has_power(plan, table["product"]) else "")
+        + (_PER_MWH if has_power(plan, table["product"]) else "")
         + ("" if plan.problem.network is None else _SHARED)
         + _WHY
     )

@@ -194,6 +194,7 @@ def test_a_country_without_a_pack_gets_a_scenario_with_files_to_fill_in(tmp_path
 
 
 def test_country_names_match_in_any_case_and_by_short_form(tmp_path: Path) -> None:
+    assert "of United States with" in run("init", str(tmp_path / "usa"), "--country", "usa")[1]
     assert pack_of("uNiTeD states").country == pack_of("USA").country == "United States"
     assert "provinces: [Shanxi]" in Path(
         (run("init", str(tmp_path / "home"), "--country", "china"), tmp_path / "home" / "scenario.yaml")[1]

@@ -77,8 +77,9 @@ def test_costs_returns_and_social_rate_of_china_are_noticed(problem_with: Callab
         "finance/hurdle_rates: required returns of China apply to clinker (11 %), though no plant is in China; add "
         "rows of the country to a table of your own",
         "policy.social_discount_rate is not given: the rate of China, 8 %, applies, though no plant is in China",
-        "not given, so that values of China apply though no plant is in China: discount_rate (8 %), finance.tax_share "
-        "(25 %), finance.depreciation_yr (10 years)",
+        "discount_rate is not given: the value of China, 8 %, applies, though no plant is in China",
+        "finance.tax_share is not given: the value of China, 25 %, applies, though no plant is in China",
+        "finance.depreciation_yr is not given: the value of China, 10 years, applies, though no plant is in China",
     ]
     assert all(map(chinese_text, (*found, *map(without_folder, found))))
 

@@ -104,7 +104,7 @@ PRICE: Changes = {"policy.carbon_price_per_t": {2026: 300.0}, "objective": "max_
         ({"storage_life_yr": 20.0}, "storage_life_yr has no effect: it spreads the capacity of sites over the years"),
         (
             {"transport.shared_trunklines": False, "transport.corridors": "all"},
-            "transport.corridors has no effect: it names links of shared, integer networks",
+            "transport.corridors has no effect: it names links of shared networks with integer",
         ),
         ({"storage.oil_price_currency": "EUR"}, "storage.oil_price_currency has no effect: it is that of storage."),
         ({"costs.oil_factor": 2.0}, "costs.oil_factor has no effect: it is for oil fields, of which there are none"),
