@@ -6,23 +6,32 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import large, monte_carlo, network, network_library, options, sweep, whole_command, workbooks
-from bench.measure import Figure, as_json, as_table
+from bench import (
+    budget_sweep,
+    command_line,
+    large_models,
+    monte_carlo,
+    network,
+    network_library,
+    retrofit_options,
+    workbooks,
+)
+from bench.measurement import Figure, as_json, as_table
 
 BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
-    "B1": large.handing_over,
-    "B2": large.chain,
-    "B3": large.sifting,
-    "B4": large.many,
-    "B5": sweep.figures,
+    "B1": large_models.handing_over,
+    "B2": large_models.chain,
+    "B3": large_models.sifting,
+    "B4": large_models.many,
+    "B5": budget_sweep.figures,
     "B6": monte_carlo.futures,
-    "B7": large.whole,
+    "B7": large_models.whole,
     "B8": network.figures,
     "B9": workbooks.figures,
-    "B10": whole_command.figures,
+    "B10": command_line.figures,
     "B11": monte_carlo.processes,
     "B12": network_library.figures,
-    "OPT": options.figures,
+    "OPT": retrofit_options.figures,
 }
 
 

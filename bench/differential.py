@@ -1,7 +1,7 @@
 """`python -m bench.differential [--problems 500] [--first 0]`: plans against a directly written program.
 
 Small random problems: one to four plants, one to three sites, own or shared pipes, the four objectives, integer and
-continuous decisions, a static year, two or three periods. `bench/direct_program.py` writes each as one mixed-integer
+continuous decisions, a static year, two or three periods. `bench/independent_milp.py` writes each as one mixed-integer
 program from the numbers of its tables, without the model package, and solves it with `scipy.optimize.milp`.
 
 The model that the package builds must have the same optimum to 1e-9, relative, solved in one call without any
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.direct_program import Case, optimum
+from bench.independent_milp import Case, optimum
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, SolverOptions

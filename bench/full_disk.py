@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.kills import hashes
+from bench.crash_tests import hashes
 from tests.small_scenario import SMALL_TEXT
 
 WRITTEN, REFUSED, WRONG = 0, 8, 70

@@ -1,7 +1,7 @@
 """`python -m bench.growth FILE.svg [--quick]`: CPU time against plants and against periods, as a chart.
 
-Measured are the LP from the matrix to its proof (`made_programs`), and a complete run without its files: reading,
-building the problem and the model, solving, tables and checks (`made_works`, integer decisions, own pipes).
+Measured are the LP from the matrix to its proof (`generated_models`), and a complete run without its files: reading,
+building the problem and the model, solving, tables and checks (`generated_inventories`, integer decisions, own pipes).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ccs_model as ccs
-from bench.large import highs_on_made, sifted_s
-from bench.made_works import write_works
-from bench.measure import apart, say
+from bench.generated_inventories import write_works
+from bench.large_models import highs_on_made, sifted_s
+from bench.measurement import apart, say
 from ccs_model.mip.grouped_milp import PAYS_COLUMNS
 from ccs_model.problem.scenario_names import read_checked
 

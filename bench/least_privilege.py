@@ -24,7 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.kills import hashes
+from bench.crash_tests import hashes
 from tests.small_scenario import SMALL_TEXT
 
 HOME = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from statistics import median
 
 import pandas as pd
 
-from bench.measure import Figure, apart, say
+from bench.measurement import Figure, apart, say
 from ccs_model.analysis.monte_carlo import montecarlo
 from ccs_model.analysis.outcomes import FutureEvaluator, relax_integrality
 from ccs_model.analysis.uncertain_inputs import draw_futures

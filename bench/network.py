@@ -23,8 +23,8 @@ import numpy as np
 
 import ccs_model as ccs
 from bench import simccs_published
-from bench.made_cases import write_network_case
-from bench.measure import Figure, apart, finite, middle, say
+from bench.generated_networks import write_network_case
+from bench.measurement import Figure, apart, finite, middle, say
 from ccs_model.errors import NoPlanError
 from ccs_model.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
 from ccs_model.mip import Highs, Progress, SolverOptions

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from scipy.spatial import Delaunay
 
 from bench import simccs_published
-from bench.measure import Figure, apart, finite, say
+from bench.measurement import Figure, apart, finite, say
 from bench.network import SOUTHEAST, difference, solve_imported, solve_published
 
 # Relative difference up to which two optima agree, and the limit of each solve.

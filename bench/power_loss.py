@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.kills import DEFAULT, ROOT
+from bench.crash_tests import DEFAULT, ROOT
 from tests.small_scenario import SMALL_TEXT
 
 MANIFEST = "manifest.json"

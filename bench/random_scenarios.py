@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from ruamel.yaml import YAML
 
-from bench.measure import say
+from bench.measurement import say
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_untrusted_input import SCENARIOS
 

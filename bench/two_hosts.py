@@ -30,7 +30,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench.kills import ROOT, hashes
+from bench.crash_tests import ROOT, hashes
 from ccs_model.errors import FILE_TROUBLE, FileError
 from tests.small_scenario import SMALL_TEXT
 

@@ -8,7 +8,7 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from bench.measure import Figure, apart
+from bench.measurement import Figure, apart
 from ccs_model.problem import build_problem
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.book import Book, new_workbook

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is
 
 SHOWN = """
 import sys
-from bench.measure import Figure, as_json, as_table
+from bench.measurement import Figure, as_json, as_table
 rows = [
     Figure("B8", "a ratio", "ratio", 0.41, 0.5, {"ours_s": 4.1}),
     Figure("B8", "a gap", "share", 0.0061, 0.006),

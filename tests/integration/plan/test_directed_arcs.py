@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.made_cases import write_network_case
+from bench.generated_networks import write_network_case
 from ccs_model._typing import Ints
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, Relax

@@ -175,7 +175,7 @@ def test_files_begun_after_a_swallowed_interruption_are_removed_unless_complete(
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_kills_at_random_moments_leave_no_partial_files() -> None:
-    command = [sys.executable, "-m", "bench.kills", "--kills", "8", "--forked", "--seed", "3"]
+    command = [sys.executable, "-m", "bench.crash_tests", "--kills", "8", "--forked", "--seed", "3"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 8,' in ended.stdout
@@ -184,7 +184,7 @@ def test_kills_at_random_moments_leave_no_partial_files() -> None:
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_a_sweep_killed_several_times_resumes_to_identical_files() -> None:
     sweep = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
-    command = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *sweep]
+    command = [sys.executable, "-m", "bench.crash_tests", "--kills", "4", "--forked", "--seed", "3", "--", *sweep]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 4,' in ended.stdout
@@ -192,7 +192,7 @@ def test_a_sweep_killed_several_times_resumes_to_identical_files() -> None:
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_ctrl_c_at_random_moments_leaves_no_partial_files() -> None:
-    command = [sys.executable, "-m", "bench.kills", "--ctrl-c", "4", "--forked", "--seed", "3"]
+    command = [sys.executable, "-m", "bench.crash_tests", "--ctrl-c", "4", "--forked", "--seed", "3"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"ctrl_c": 4,' in ended.stdout
@@ -200,7 +200,7 @@ def test_ctrl_c_at_random_moments_leaves_no_partial_files() -> None:
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_a_scenario_gives_identical_files_in_every_environment() -> None:
-    command = [sys.executable, "-m", "bench.sameness", "--quick", "--pilot-runs", "0"]
+    command = [sys.executable, "-m", "bench.reproducibility", "--quick", "--pilot-runs", "0"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "as it is: 22 files the same" in ended.stderr

@@ -1,7 +1,7 @@
 """B1–B4 and B7: models with one choice per plant: hand-over, `solve`, sifting, integer plans.
 
 CPU seconds on one thread, each solve in a separate process. Models with a given number of plants are generated
-(`made_programs`). The pilot zones and China are the shipped scenarios with own pipes.
+(`generated_models`). The pilot zones and China are the shipped scenarios with own pipes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 import ccs_model as ccs
 from bench import peers
-from bench.made_programs import made_program
-from bench.measure import Figure, apart, finite, say
+from bench.generated_models import made_program
+from bench.measurement import Figure, apart, finite, say
 from bench.network import ROOT
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import cpu_seconds, now

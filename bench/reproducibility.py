@@ -1,4 +1,4 @@
-"""`python -m bench.sameness [--runs 20]`: reproducibility of a scenario under different circumstances.
+"""`python -m bench.reproducibility [--runs 20]`: reproducibility of a scenario under different circumstances.
 
 Circumstances are the hash seed, the locale, the time zone, the working directory, the order of the inventory rows, the
 line ends and key order of the scenario, and the threads. All files of the run folder except manifest.json and
@@ -218,7 +218,7 @@ def _loaded(scenario: Path, out: Path, load: int, quota: float) -> dict[str, str
 
 def main() -> int:
     """Parse the command line, run the comparison, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sameness", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.reproducibility", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--pilot-runs", type=int, default=4, help="of replay and calibrate")
     parser.add_argument("--quick", action="store_true", help="two runs that differ in everything")

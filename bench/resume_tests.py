@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.kills import MOST_FAULTS, Desk, Tally, half_made, hashes, n_running, seconds_of_all
+from bench.crash_tests import MOST_FAULTS, Desk, Tally, half_made, hashes, n_running, seconds_of_all
 
 GOES_ON = ("sweep", "montecarlo")
 # Folders of parts that are kept once finished.

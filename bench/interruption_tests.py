@@ -9,7 +9,7 @@ import signal
 import statistics
 import time
 
-from bench.kills import MOST_FAULTS, Desk, hashes, seconds_of, seconds_of_all
+from bench.crash_tests import MOST_FAULTS, Desk, hashes, seconds_of, seconds_of_all
 
 INTERRUPTED = 130
 

@@ -8,7 +8,7 @@ from statistics import median
 
 import pandas as pd
 
-from bench.measure import Figure, apart
+from bench.measurement import Figure, apart
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import load_inputs
 from ccs_model.problem import build_problem

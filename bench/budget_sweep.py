@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 from scipy import sparse
 
-from bench.measure import Figure, apart, middle, say
+from bench.measurement import Figure, apart, middle, say
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import Column
 from ccs_model.mip.parametric import MovingLimit

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.measure import Figure, say
+from bench.measurement import Figure, say
 from bench.network import ROOT
 
 HELP_S, OPTIMIZE_CPU_S = 0.3, 30.0

@@ -1,6 +1,6 @@
-"""`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: crash tests with SIGKILL at random moments.
+"""`python -m bench.crash_tests [--kills 200] [-- optimize small.yaml]`: crash tests with SIGKILL at random moments.
 
-Commands that resume (`sweep`, `montecarlo`) are tested by bench.going_on. `--ctrl-c 50` measures instead how long a
+Commands that resume (`sweep`, `montecarlo`) are tested by bench.resume_tests. `--ctrl-c 50` measures instead how long a
 command takes to end after Ctrl-C at random moments.
 
 A command starts repeatedly in one folder and is killed at a moment drawn uniformly over the CPU time of a complete run,
@@ -318,7 +318,7 @@ def _rounded(desk: Desk, tally: Tally) -> bool:
 
 def main() -> int:
     """Parse the command line, run the test, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.crash_tests", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--forked", action="store_true", help="start from a process that has the libraries loaded")
@@ -330,11 +330,11 @@ def main() -> int:
         forked = requested.forked or requested.command[0] == WRITE
         desk = Desk(Path(folder) / "desk", requested.command, forked=forked)
         if requested.ctrl_c:
-            from bench.ctrl_c import interrupt_often
+            from bench.interruption_tests import interrupt_often
 
             shown = interrupt_often(desk, requested.ctrl_c, requested.seed)
         else:
-            from bench.going_on import GOES_ON, kill_and_go_on
+            from bench.resume_tests import GOES_ON, kill_and_go_on
 
             if requested.command[0] in GOES_ON:
                 shown = kill_and_go_on(desk, requested.kills, requested.seed).shown()
