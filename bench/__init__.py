@@ -1,1 +1,1 @@
-"""Benchmarks with their goals: `python -m bench` from the root of the project, one row per figure."""
+"""Benchmarks, crash tests and peer comparisons; `python -m bench`, from the project root, prints one row per figure."""

@@ -1,4 +1,4 @@
-"""`python -m bench [B1 B8 …] [--json] [--quick]` from the root of the project."""
+"""`python -m bench [B1 B8 …] [--json] [--quick]`: run the benchmarks from the project root."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from bench import (
 )
 from bench.measurement import Figure, as_json, as_table
 
-BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
-    "B1": large_models.handing_over,
-    "B2": large_models.chain,
-    "B3": large_models.sifting,
-    "B4": large_models.many,
+BENCHMARKS: Mapping[str, Callable[..., Iterable[Figure]]] = {
+    "B1": large_models.handover_figures,
+    "B2": large_models.solve_figures,
+    "B3": large_models.sifting_figures,
+    "B4": large_models.largest_lp_figures,
     "B5": budget_sweep.figures,
-    "B6": monte_carlo.futures,
-    "B7": large_models.whole,
+    "B6": monte_carlo.scenario_figures,
+    "B7": large_models.milp_figures,
     "B8": network.figures,
     "B9": workbooks.figures,
     "B10": command_line.figures,
-    "B11": monte_carlo.processes,
+    "B11": monte_carlo.process_figures,
     "B12": network_library.figures,
     "OPT": retrofit_options.figures,
 }
@@ -37,26 +37,26 @@ BENCHES: Mapping[str, Callable[..., Iterable[Figure]]] = {
 
 def main() -> int:
     """Run the selected benchmarks in the order of the table, or all of them."""
-    there = ", ".join(BENCHES)
+    known_ids = ", ".join(BENCHMARKS)
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measures how fast the package is, beside its peers: a row a figure.",
-        epilog="Exit codes: 0 measured, whether goals are met or not; 2 usage.",
+        description="Measure run times, gaps and memory against peer solvers. Prints one row per figure.",
+        epilog="Exit codes: 0 measured, whether or not the goals are met; 2 usage error.",
     )
-    parser.add_argument("ids", metavar="ID", nargs="*", help=f"what to measure: {there}; all of it when left out")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--quick", action="store_true", help="one order and one seed, to try it; no figures to quote")
-    requested = parser.parse_args()
-    unknown = [each for each in requested.ids if each not in BENCHES]
+    parser.add_argument("ids", metavar="ID", nargs="*", help=f"benchmarks to run: {known_ids} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--quick", action="store_true", help="one run and one seed, as a trial; not for quotation")
+    args = parser.parse_args()
+    unknown = [benchmark_id for benchmark_id in args.ids if benchmark_id not in BENCHMARKS]
     if unknown:
-        parser.error(f"no {', '.join(unknown)}; there is {there}")
-    found = [
+        parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {known_ids}")
+    figures = [
         figure
-        for each, measure in BENCHES.items()
-        if each in requested.ids or not requested.ids
-        for figure in measure(quick=requested.quick)
+        for benchmark_id, measure in BENCHMARKS.items()
+        if benchmark_id in args.ids or not args.ids
+        for figure in measure(quick=args.quick)
     ]
-    sys.stdout.write((as_json(found) if requested.json else as_table(found)) + "\n")
+    sys.stdout.write((as_json(figures) if args.json else as_table(figures)) + "\n")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""B5: one warm solve of a sweep over budgets, in one solver instance, against one cold solve of the same model.
+"""B5: one warm solve of a budget sweep, in one solver instance, against one cold solve of the same model.
 
-300 generated plants with four technologies and six periods; 100 budgets from zero to the cost of all of them. Warm and
-cold values are compared.
+The LP has 300 generated plants with four technologies and six periods. The 100 budgets run from zero to the cost of all
+retrofits. The optima of warm and cold solves are compared.
 """
 
 from __future__ import annotations
@@ -12,96 +12,98 @@ from statistics import median
 import numpy as np
 from scipy import sparse
 
-from bench.measurement import Figure, apart, middle, say
+from bench.measurement import Figure, finite_median, report_progress, run_in_process
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import Column
 from ccs_model.mip.parametric import MovingLimit
 
-N_PLANTS, N_OPTIONS, N_YEARS, N_SITES, N_BUDGETS = 300, 4, 6, 20, 100
+N_PLANTS, N_OPTIONS, N_PERIODS, N_SITES, N_BUDGETS = 300, 4, 6, 20, 100
 GOAL = 0.1
 
 
 def figures(*, quick: bool) -> list[Figure]:
-    """The figure as the median over the seeds, each in a separate process."""
-    samples = [apart(measured, seed, N_BUDGETS) for seed in range(1 if quick else 5)]
-    ratios = [hot / cold for hot, cold, _ in samples]
-    worst = max(off for *_, off in samples)
-    say(f"B5: values of hot and cold solves differ by at most {worst:.1e}, relative")
+    """Return B5: the median ratio over the seeds, each measured in a separate process."""
+    runs = [run_in_process(measure_sweep, seed, N_BUDGETS) for seed in range(1 if quick else 5)]
+    ratios = [warm / cold for warm, cold, _ in runs]
+    worst = max(largest_difference for *_, largest_difference in runs)
+    report_progress(f"B5: largest relative difference between warm and cold solves: {worst:.1e}")
     return [
         Figure(
             "B5",
-            f"one solve of a {N_BUDGETS}-budget sweep / one cold solve, {N_PLANTS} plants",
+            f"one warm solve of a {N_BUDGETS}-budget sweep / one cold solve, {N_PLANTS} plants",
             "ratio",
-            middle(ratios) if worst <= 1e-9 else None,
+            finite_median(ratios) if worst <= 1e-9 else None,
             GOAL,
-            {"hot_s": median(hot for hot, *_ in samples), "cold_s": median(cold for _, cold, _ in samples)},
+            {"warm_s": median(warm for warm, *_ in runs), "cold_s": median(cold for _, cold, _ in runs)},
             {"ratio": ratios},
         )
     ]
 
 
-def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
-    """CPU seconds of one warm and one cold solve, and the largest relative difference of their values."""
-    matrix = made(seed)
+def measure_sweep(seed: int, n_budgets: int) -> tuple[float, float, float]:
+    """Return CPU seconds of one warm and one cold solve, and the largest relative difference of their values."""
+    matrix = generate_lp(seed)
     options = SolverOptions(threads=1)
     budgets = np.linspace(0.0, float(matrix.row_upper[0]), n_budgets + 1)[1:]
-    moving = MovingLimit(matrix, 0, options)
-    moving.solve_at(float(budgets[-1]))
+    moving_limit = MovingLimit(matrix, 0, options)
+    moving_limit.solve_at(float(budgets[-1]))
     began = time.process_time()
-    hot = [moving.solve_at(float(budget)) for budget in budgets]
-    hot_s = (time.process_time() - began) / n_budgets
+    warm = [moving_limit.solve_at(float(budget)) for budget in budgets]
+    warm_s = (time.process_time() - began) / n_budgets
     began = time.process_time()
-    # Cold solves take similar times, so one in five is measured.
+    # Cold solves take similar times, so only every fifth is measured.
     cold = {k: cold_value(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
     cold_s = (time.process_time() - began) / len(cold)
-    off = max(abs(known.value - value) / max(abs(value), 1.0) for k, value in cold.items() if (known := hot[k]))
-    return hot_s, cold_s, off
+    largest_difference = max(
+        abs(warm_point.value - value) / max(abs(value), 1.0) for k, value in cold.items() if (warm_point := warm[k])
+    )
+    return warm_s, cold_s, largest_difference
 
 
 def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
-    """Value of the model, passed to a new instance and solved cold."""
+    """Return the optimum of the model, solved cold in a new solver instance."""
     highs = Highs.lp_relaxation(matrix, options)
     highs.set_row(0, -np.inf, budget)
     return highs.run(60.0, "cold").objective
 
 
-def made(seed: int) -> Matrix:
-    """A generated LP: one choice per plant; budget, build rate, injection per site and storage couple the plants."""
-    chance = np.random.default_rng(seed)
-    n = N_PLANTS * N_OPTIONS * N_YEARS
-    plant = np.repeat(np.arange(N_PLANTS), N_OPTIONS * N_YEARS)
-    year = np.tile(np.arange(N_YEARS), N_PLANTS * N_OPTIONS)
-    size = np.repeat(chance.lognormal(6.0, 0.8, N_PLANTS), N_OPTIONS * N_YEARS)
-    share = np.tile(np.repeat(np.array([0.25, 0.5, 0.75, 1.0]), N_YEARS), N_PLANTS)
-    tonnes = size * share * (2.0 * (N_YEARS - year)) * chance.uniform(0.8, 1.0, n)
-    capex = (size * share) ** 0.8 * chance.uniform(1.5, 4.0, n)
-    site = np.repeat(chance.integers(0, N_SITES, N_PLANTS), N_OPTIONS * N_YEARS)
-    # A retrofit injects from its period to the last one.
-    start, running = np.nonzero(year[:, None] <= np.arange(N_YEARS)[None, :])
-    of_plant, of_site = 2 + N_YEARS, 2 + N_YEARS + N_PLANTS
-    every = np.arange(n)
-    rows = [np.zeros(n, dtype=int), 1 + year, np.full(n, 1 + N_YEARS), of_plant + plant]
-    rows.append(of_site + site[start] * N_YEARS + running)
-    values = [capex, np.ones(n), tonnes, np.ones(n), (size * share)[start]]
-    columns = [every, every, every, every, start]
-    n_rows = of_site + N_SITES * N_YEARS
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    table = sparse.csc_array(entries, shape=(n_rows, n))
-    table.sort_indices()
+def generate_lp(seed: int) -> Matrix:
+    """Generate an LP with one choice per plant, coupled by budget, build rate, injection per site and storage."""
+    rng = np.random.default_rng(seed)
+    n = N_PLANTS * N_OPTIONS * N_PERIODS
+    plant = np.repeat(np.arange(N_PLANTS), N_OPTIONS * N_PERIODS)
+    period = np.tile(np.arange(N_PERIODS), N_PLANTS * N_OPTIONS)
+    size = np.repeat(rng.lognormal(6.0, 0.8, N_PLANTS), N_OPTIONS * N_PERIODS)
+    share = np.tile(np.repeat(np.array([0.25, 0.5, 0.75, 1.0]), N_PERIODS), N_PLANTS)
+    captured_kt = size * share * (2.0 * (N_PERIODS - period)) * rng.uniform(0.8, 1.0, n)
+    capex = (size * share) ** 0.8 * rng.uniform(1.5, 4.0, n)
+    site = np.repeat(rng.integers(0, N_SITES, N_PLANTS), N_OPTIONS * N_PERIODS)
+    # A retrofit injects from the period of its start to the last period.
+    start, active_period = np.nonzero(period[:, None] <= np.arange(N_PERIODS)[None, :])
+    first_plant_row, first_site_row = 2 + N_PERIODS, 2 + N_PERIODS + N_PLANTS
+    all_columns = np.arange(n)
+    row_index = [np.zeros(n, dtype=int), 1 + period, np.full(n, 1 + N_PERIODS), first_plant_row + plant]
+    row_index.append(first_site_row + site[start] * N_PERIODS + active_period)
+    values = [capex, np.ones(n), captured_kt, np.ones(n), (size * share)[start]]
+    column_index = [all_columns, all_columns, all_columns, all_columns, start]
+    n_rows = first_site_row + N_SITES * N_PERIODS
+    entries = (np.concatenate(values), (np.concatenate(row_index), np.concatenate(column_index)))
+    rows_matrix = sparse.csc_array(entries, shape=(n_rows, n))
+    rows_matrix.sort_indices()
     upper = np.ones(n_rows)
-    upper[0] = capex.sum() / N_OPTIONS / N_YEARS
-    upper[1 : 1 + N_YEARS] = N_PLANTS / N_YEARS
-    upper[1 + N_YEARS] = 0.5 * tonnes.sum() / N_OPTIONS / N_YEARS
-    upper[of_site:] = 0.6 * size.sum() / N_OPTIONS / N_YEARS / N_SITES
+    upper[0] = capex.sum() / N_OPTIONS / N_PERIODS
+    upper[1 : 1 + N_PERIODS] = N_PLANTS / N_PERIODS
+    upper[1 + N_PERIODS] = 0.5 * captured_kt.sum() / N_OPTIONS / N_PERIODS
+    upper[first_site_row:] = 0.6 * size.sum() / N_OPTIONS / N_PERIODS / N_SITES
     constraints = tuple(("row", k) for k in range(n_rows))
     return Matrix(
-        rows=table,
+        rows=rows_matrix,
         row_lower=np.full(n_rows, -np.inf),
         row_upper=upper,
         lower=np.zeros(n),
         upper=np.ones(n),
         is_integer=np.zeros(n, dtype=bool),
-        costs=tonnes[None, :],
+        costs=captured_kt[None, :],
         maximise=(True,),
         row_constraints=constraints,
         columns=tuple(Column("build", k) for k in range(n)),

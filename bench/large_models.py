@@ -1,7 +1,7 @@
-"""B1–B4 and B7: models with one choice per plant: hand-over, `solve`, sifting, integer plans.
+"""B1–B4 and B7: models with one choice per plant: hand-over to HiGHS, `solve`, LPs by sifting, and integer plans.
 
-CPU seconds on one thread, each solve in a separate process. Models with a given number of plants are generated
-(`generated_models`). The pilot zones and China are the shipped scenarios with own pipes.
+CPU seconds on one thread, each solve in a separate process. `generated_models` generates models with any number of
+plants. The pilot zones and China are shipped scenarios, here with own pipes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 import ccs_model as ccs
 from bench import peers
-from bench.generated_models import made_program
-from bench.measurement import Figure, apart, finite, say
+from bench.generated_models import generate_model
+from bench.measurement import Figure, finite_or_none, report_progress, run_in_process
 from bench.network import ROOT
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import cpu_seconds, now
@@ -26,21 +26,21 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 
-RUNS = 5
-# Wall seconds after which HiGHS alone is stopped.
-PEER_S = 1_500.0
-# Goals: build and hand-over ÷ the same of a peer.
-HANDING_OVER = {"matrix": 8.0, "plain": 0.5}
-SHIPPED = (("pilot-zones", 1.5), ("china", 1.2))
-# Number of plants, and goal of the proven gap after 60 s of CPU.
-WHOLE = ((1_000, 0.0015), (10_000, 0.0001), (50_000, 0.0001))
-WHOLE_CPU_S = 60.0
-MEMORY_GB = 1.0
+N_RUNS = 5
+# Time limit of HiGHS alone, in wall seconds.
+PEER_TIME_LIMIT_S = 1_500.0
+# Goals of the ratio to each peer, for building the model and passing it to HiGHS.
+HANDOVER_GOALS = {"matrix": 8.0, "plain": 0.5}
+SHIPPED_CASES = (("pilot-zones", 1.5), ("china", 1.2))
+# Number of plants and goal of the optimality gap after 60 s of CPU.
+MILP_CASES = ((1_000, 0.0015), (10_000, 0.0001), (50_000, 0.0001))
+MILP_CPU_S = 60.0
+GOAL_MEMORY_GB = 1.0
 
 
 @dataclass(frozen=True)
-class Reached:
-    """A solved model: CPU seconds, value and bound (NaN if missing), peak memory of the process."""
+class SolveResult:
+    """Result of a solve: CPU seconds, objective value and bound (NaN if missing), peak memory of the process."""
 
     cpu_s: float
     value: float
@@ -56,136 +56,149 @@ def _peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def shipped(name: str) -> Problem:
-    """A shipped scenario with own pipes, one thread, and a long time limit."""
+def load_shipped(name: str) -> Problem:
+    """Build the problem of a shipped scenario with own pipes, one thread and a long time limit."""
     scenario, inputs = read_checked(ROOT / "scenarios" / f"{name}.yaml")
     changes = {"transport.shared_trunklines": False, "solver.threads": 1, "solver.time_limit_s": 1_200}
     return ccs.build_problem(scenario.with_changes(changes), inputs)
 
 
-def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
-    """Solve the LP of generated plants, from the matrix on: structure, sample, sifting, proof."""
-    matrix = linear(made_program(n_plants, n_periods=n_periods, seed=seed))
-    began = time.process_time()
-    found = solve_by_groups(matrix, SolverOptions(gap_share=0.0, threads=1), deadline=now() + PEER_S, stage="bench")
-    cpu_s = time.process_time() - began
+def solve_generated_lp(n_plants: int, n_periods: int = 6, seed: int = 0) -> SolveResult:
+    """Solve the LP of a generated model by sifting (Bixby et al. 1992), from the matrix to the optimality proof."""
+    matrix = relax_integrality(generate_model(n_plants, n_periods=n_periods, seed=seed))
+    started = time.process_time()
+    found = solve_by_groups(
+        matrix, SolverOptions(gap_share=0.0, threads=1), deadline=now() + PEER_TIME_LIMIT_S, stage="bench"
+    )
+    cpu_s = time.process_time() - started
     if found is None:
-        return Reached(cpu_s, np.nan, np.nan, _peak_gb())
-    return Reached(cpu_s, found.outcome.objective, found.outcome.bound, _peak_gb())
+        return SolveResult(cpu_s, np.nan, np.nan, _peak_gb())
+    return SolveResult(cpu_s, found.outcome.objective, found.outcome.bound, _peak_gb())
 
 
-def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reached:
-    """Solve the MILP of generated plants to `gap`, or until the CPU seconds are used."""
-    matrix = made_program(n_plants, seed=seed)
-    began = time.process_time()
+def solve_generated_milp(n_plants: int, gap: float, cpu_s: float, seed: int) -> SolveResult:
+    """Solve a generated MILP to `gap`, or until the limit of CPU seconds."""
+    matrix = generate_model(n_plants, seed=seed)
+    started = time.process_time()
     options = SolverOptions(gap_share=gap, threads=1)
     with cpu_seconds():
         found = solve_by_groups(matrix, options, deadline=now() + cpu_s, stage="bench")
-    spent = time.process_time() - began
+    used_s = time.process_time() - started
     if found is None:
-        return Reached(spent, np.nan, np.nan, _peak_gb())
-    return Reached(spent, found.outcome.objective, found.outcome.bound, _peak_gb())
+        return SolveResult(used_s, np.nan, np.nan, _peak_gb())
+    return SolveResult(used_s, found.outcome.objective, found.outcome.bound, _peak_gb())
 
 
-def highs_alone(matrix: Matrix, gap: float = 0.0) -> Reached:
-    """Solve a matrix with HiGHS alone and its default options."""
-    began = time.process_time()
-    outcome = Highs(matrix, SolverOptions(gap_share=gap, threads=1)).run(PEER_S, "alone")
-    return Reached(time.process_time() - began, outcome.objective, outcome.bound, _peak_gb())
+def solve_with_highs(matrix: Matrix, gap: float = 0.0) -> SolveResult:
+    """Solve a model with HiGHS alone and its default options."""
+    started = time.process_time()
+    outcome = Highs(matrix, SolverOptions(gap_share=gap, threads=1)).run(PEER_TIME_LIMIT_S, "alone")
+    return SolveResult(time.process_time() - started, outcome.objective, outcome.bound, _peak_gb())
 
 
-def highs_on_made(n_plants: int, n_periods: int = 6) -> Reached:
-    return highs_alone(linear(made_program(n_plants, n_periods=n_periods)))
+def solve_generated_lp_with_highs(n_plants: int, n_periods: int = 6) -> SolveResult:
+    return solve_with_highs(relax_integrality(generate_model(n_plants, n_periods=n_periods)))
 
 
-def linear(matrix: Matrix) -> Matrix:
+def relax_integrality(matrix: Matrix) -> Matrix:
     return replace(matrix, is_integer=np.zeros(len(matrix.lower), dtype=bool))
 
 
-def handed_over(name: str) -> dict[str, float]:
-    """CPU seconds from the problem to a model in HiGHS, and the same of the peers from the matrix."""
-    problem = shipped(name)
-    began = time.process_time()
+def measure_handover(name: str) -> dict[str, float]:
+    """Return CPU seconds from the problem to a model in HiGHS, and those of each peer from the matrix."""
+    problem = load_shipped(name)
+    started = time.process_time()
     matrix = matrix_of(ccs.build_model(problem))
     Highs(matrix, SolverOptions(threads=1))
-    ours = time.process_time() - began
-    return {"ours": ours, **{peer: peers.seconds_of(peer, matrix) for peer in peers.there()}}
+    package = time.process_time() - started
+    return {"package": package, **{peer: peers.handover_s(peer, matrix) for peer in peers.installed_peers()}}
 
 
-def chain_s(name: str) -> dict[str, float]:
-    """CPU seconds of build, solve, tables and checks of a shipped scenario, with the gap and value of its plan."""
-    problem = shipped(name)
-    began = time.process_time()
+def measure_solve(name: str) -> dict[str, float]:
+    """Return CPU seconds of build, solve, tables and checks of a shipped scenario, and gap and value of its plan."""
+    problem = load_shipped(name)
+    started = time.process_time()
     plan = ccs.solve(problem)
     return {
-        "cpu_s": time.process_time() - began,
+        "cpu_s": time.process_time() - started,
         "gap": plan.objective.searched_gap_share,
         "value": plan.objective.value,
     }
 
 
-def chain_peer(name: str) -> dict[str, float]:
-    problem = shipped(name)
-    reached = highs_alone(matrix_of(ccs.build_model(problem)), problem.scenario.solver.mip_gap)
-    return {"cpu_s": reached.cpu_s, "gap": reached.gap, "value": reached.value}
+def measure_solve_with_highs(name: str) -> dict[str, float]:
+    problem = load_shipped(name)
+    result = solve_with_highs(matrix_of(ccs.build_model(problem)), problem.scenario.solver.mip_gap)
+    return {"cpu_s": result.cpu_s, "gap": result.gap, "value": result.value}
 
 
-def handing_over(*, quick: bool = False) -> Iterator[Figure]:
-    """B1: build and hand-over against each peer."""
-    runs = [apart(handed_over, "pilot-zones") for _ in range(1 if quick else RUNS)]
-    for peer in peers.there():
-        ratios = [run["ours"] / run[peer] for run in runs]
-        seconds = {f"{name}_s": [run[name] for run in runs] for name in ("ours", peer)}
-        shown = {name: median(each) for name, each in seconds.items()}
-        what = f"pilot zones, build and hand-over / {peers.PEERS[peer][0]}"
-        yield Figure("B1", what, "ratio", median(ratios), HANDING_OVER.get(peer), shown, seconds)
+def handover_figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Yield B1: building the model and passing it to HiGHS, against each peer."""
+    runs = [run_in_process(measure_handover, "pilot-zones") for _ in range(1 if quick else N_RUNS)]
+    for peer in peers.installed_peers():
+        ratios = [run["package"] / run[peer] for run in runs]
+        seconds = {f"{name}_s": [run[name] for run in runs] for name in ("package", peer)}
+        medians = {name: median(each) for name, each in seconds.items()}
+        label = f"pilot zones, building and hand-over / {peers.PEERS[peer][0]}"
+        yield Figure("B1", label, "ratio", median(ratios), HANDOVER_GOALS.get(peer), medians, seconds)
 
 
-def chain(*, quick: bool = False) -> Iterator[Figure]:
-    """B2: `solve` against HiGHS alone. If HiGHS ends by its time limit, the ratio is an upper limit."""
-    for name, goal in SHIPPED[:1] if quick else SHIPPED:
-        say(f"B2 {name}")
-        ours, peer = apart(chain_s, name), apart(chain_peer, name)
-        seconds = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
-        gaps: dict[str, list[float | None]] = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
+def solve_figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Yield B2: `solve` against HiGHS alone. If HiGHS reaches its time limit, the ratio is an upper bound."""
+    for name, goal in SHIPPED_CASES[:1] if quick else SHIPPED_CASES:
+        report_progress(f"B2 {name}")
+        package, peer = run_in_process(measure_solve, name), run_in_process(measure_solve_with_highs, name)
+        seconds = {"package_s": package["cpu_s"], "highs_s": peer["cpu_s"]}
+        gaps: dict[str, list[float | None]] = {
+            "package_gap": [finite_or_none(package["gap"])],
+            "highs_gap": [finite_or_none(peer["gap"])],
+        }
         yield Figure(
-            "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, seconds, gaps
+            "B2", f"{name}, own pipes / HiGHS alone", "ratio", package["cpu_s"] / peer["cpu_s"], goal, seconds, gaps
         )
 
 
-def sifting(*, quick: bool = False) -> Iterator[Figure]:
-    """B3: an LP by sifting against HiGHS alone."""
+def sifting_figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Yield B3: an LP by sifting against HiGHS alone."""
     n_plants = 1_000 if quick else 10_000
-    runs = [apart(sifted_s, n_plants) for _ in range(1 if quick else RUNS)]
-    peer = apart(highs_on_made, n_plants)
+    runs = [run_in_process(solve_generated_lp, n_plants) for _ in range(1 if quick else N_RUNS)]
+    peer = run_in_process(solve_generated_lp_with_highs, n_plants)
     cpu_s = median([run.cpu_s for run in runs])
-    same = abs(runs[0].value - peer.value) / abs(peer.value)
-    value = cpu_s / peer.cpu_s if same <= 1e-9 and runs[0].gap <= 1e-9 else None
-    seconds = {"ours_s": cpu_s, "highs_s": peer.cpu_s}
-    yield Figure("B3", f"linear program of {n_plants:,} plants / HiGHS alone", "ratio", value, 0.1, seconds)
-    yield Figure("B3", "its optimum beside HiGHS's", "difference", finite(same), 1e-9)
-    yield Figure("B3", "its proof: bound and value", "difference", finite(runs[0].gap), 1e-9)
+    difference = abs(runs[0].value - peer.value) / abs(peer.value)
+    value = cpu_s / peer.cpu_s if difference <= 1e-9 and runs[0].gap <= 1e-9 else None
+    seconds = {"package_s": cpu_s, "highs_s": peer.cpu_s}
+    yield Figure("B3", f"LP of {n_plants:,} plants / HiGHS alone", "ratio", value, 0.1, seconds)
+    yield Figure("B3", "the same, optimum against HiGHS", "difference", finite_or_none(difference), 1e-9)
+    yield Figure("B3", "the same, bound against value", "difference", finite_or_none(runs[0].gap), 1e-9)
 
 
-def many(*, quick: bool = False) -> Iterator[Figure]:
-    """B4: the largest LP, its time and its memory."""
+def largest_lp_figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Yield B4: time and memory of the largest LP."""
     n_plants = 2_000 if quick else 50_000
-    run = apart(sifted_s, n_plants)
-    proven = run.cpu_s if run.gap <= 1e-6 else None
-    yield Figure("B4", f"linear program of {n_plants:,} plants × 24, proven to 1e-6", "s", proven, 60.0)
-    yield Figure("B4", "its memory in GB", "ratio", run.peak_gb, MEMORY_GB)
+    run = run_in_process(solve_generated_lp, n_plants)
+    proven_s = run.cpu_s if run.gap <= 1e-6 else None
+    yield Figure("B4", f"LP of {n_plants:,} plants × 24 columns, proven to 1e-6", "s", proven_s, 60.0)
+    yield Figure("B4", "the same, peak memory in GB", "ratio", run.peak_gb, GOAL_MEMORY_GB)
 
 
-def whole(*, quick: bool = False) -> Iterator[Figure]:
-    """B7: integer plans, median of three seeds."""
-    for n_plants, goal in WHOLE[:1] if quick else WHOLE:
-        cpu_s = 10.0 if quick else WHOLE_CPU_S
-        runs = [apart(whole_by_groups, n_plants, goal / 4, cpu_s, seed) for seed in range(1 if quick else 3)]
-        say(f"B7 {n_plants}: {[round(run.gap, 6) for run in runs]}")
+def milp_figures(*, quick: bool = False) -> Iterator[Figure]:
+    """Yield B7: optimality gaps of integer plans, median of three seeds."""
+    for n_plants, goal in MILP_CASES[:1] if quick else MILP_CASES:
+        cpu_s = 10.0 if quick else MILP_CPU_S
+        runs = [
+            run_in_process(solve_generated_milp, n_plants, goal / 4, cpu_s, seed) for seed in range(1 if quick else 3)
+        ]
+        report_progress(f"B7 {n_plants}: {[round(run.gap, 6) for run in runs]}")
         samples: dict[str, list[float | None]] = {
-            "gap": [finite(run.gap) for run in runs],
+            "gap": [finite_or_none(run.gap) for run in runs],
             "cpu_s": [*(run.cpu_s for run in runs)],
         }
-        what = f"whole plan of {n_plants:,} plants, gap after {cpu_s:.0f} s of CPU at most"
-        yield Figure("B7", what, "share", finite(median([run.gap for run in runs])), goal, {}, samples)
-    yield Figure("B7", f"memory of {n_plants:,} plants in GB", "ratio", max(run.peak_gb for run in runs), MEMORY_GB)
+        label = f"integer plan of {n_plants:,} plants, gap after at most {cpu_s:.0f} s of CPU"
+        yield Figure("B7", label, "share", finite_or_none(median([run.gap for run in runs])), goal, {}, samples)
+    yield Figure(
+        "B7",
+        f"integer plan of {n_plants:,} plants, peak memory in GB",
+        "ratio",
+        max(run.peak_gb for run in runs),
+        GOAL_MEMORY_GB,
+    )

@@ -24,7 +24,7 @@ import numpy as np
 import ccs_model as ccs
 from bench import simccs_published
 from bench.generated_networks import write_network_case
-from bench.measurement import Figure, apart, finite, middle, say
+from bench.measurement import Figure, finite_median, finite_or_none, report_progress, run_in_process
 from ccs_model.errors import NoPlanError
 from ccs_model.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
 from ccs_model.mip import Highs, Progress, SolverOptions
@@ -99,9 +99,11 @@ def simccs(n_orders: int) -> Iterator[Figure]:
         for order in range(n_orders):
             with tempfile.TemporaryDirectory() as folder:
                 case = shuffled(SOUTHEAST / name, Path(folder) / name, order)
-                published.append(apart(solve_published, case, target))
-                ours.append(apart(solve_imported, case, target))
-            say(f"B8 SimCCS {name}, order {order}: {ours[-1].cpu_s:.1f} s and {published[-1].cpu_s:.1f} s published")
+                published.append(run_in_process(solve_published, case, target))
+                ours.append(run_in_process(solve_imported, case, target))
+            report_progress(
+                f"B8 SimCCS {name}, order {order}: {ours[-1].cpu_s:.1f} s and {published[-1].cpu_s:.1f} s published"
+            )
         apart_by = max(difference(one.optimum, other.optimum) for one, other in zip(ours, published, strict=True))
         own, peer = (median(each.cpu_s for each in runs) for runs in (ours, published))
         what = f"SimCCS {name}: CPU time ÷ HiGHS on the published program, medians of {n_orders} orders"
@@ -116,7 +118,7 @@ def simccs(n_orders: int) -> Iterator[Figure]:
             {"ours_s": [each.cpu_s for each in ours], "published_s": [each.cpu_s for each in published]},
         )
         farthest = f"SimCCS {name}: farthest optimum from the published program's, relative"
-        yield Figure("B8", farthest, "difference", finite(apart_by), OPTIMUM)
+        yield Figure("B8", farthest, "difference", finite_or_none(apart_by), OPTIMUM)
 
 
 def made(n_seeds: int) -> Iterator[Figure]:
@@ -127,21 +129,21 @@ def made(n_seeds: int) -> Iterator[Figure]:
             with tempfile.TemporaryDirectory() as folder:
                 path = write_network_case(Path(folder), n_sources, n_sites, seed)
                 changes = {"transport.corridors": "all"}
-                ours.append(apart(reach, path, changes, MADE_S))
-                alone.append(apart(reach_alone, path, changes, MADE_S))
+                ours.append(run_in_process(reach, path, changes, MADE_S))
+                alone.append(run_in_process(reach_alone, path, changes, MADE_S))
             gaps = f"{100 * ours[-1].all_links_gap:.2f} % and {100 * alone[-1].gap:.2f} % by HiGHS alone"
-            say(f"B8 made {n_sources} × {n_sites}, seed {seed}: {gaps}; {ours[-1].cpu_s:.0f} s of CPU")
+            report_progress(f"B8 made {n_sources} × {n_sites}, seed {seed}: {gaps}; {ours[-1].cpu_s:.0f} s of CPU")
         yield Figure(
             "B8",
             f"made {n_sources} × {n_sites}: gap over all links in {MADE_S} s, median of {n_seeds} seeds",
             "share",
-            middle([each.all_links_gap for each in ours]),
+            finite_median([each.all_links_gap for each in ours]),
             goal,
-            {"HiGHS alone": middle([each.gap for each in alone])},
+            {"HiGHS alone": finite_median([each.gap for each in alone])},
             {
-                "ours": [finite(each.all_links_gap) for each in ours],
-                "HiGHS alone": [finite(each.gap) for each in alone],
-                "cpu_s": [finite(each.cpu_s) for each in ours],
+                "ours": [finite_or_none(each.all_links_gap) for each in ours],
+                "HiGHS alone": [finite_or_none(each.gap) for each in alone],
+                "cpu_s": [finite_or_none(each.cpu_s) for each in ours],
             },
         )
 
@@ -153,13 +155,13 @@ def pilots() -> Iterator[Figure]:
         # A run ends at the requested gap, so the gap of the goal is requested.
         changes = {"budget.total_mn": budget, "solver.mip_gap": WITHIN}
         for limit_s, goal in goals.items():
-            runs[limit_s] = run = apart(reach, PILOT_ZONES, changes, limit_s)
+            runs[limit_s] = run = run_in_process(reach, PILOT_ZONES, changes, limit_s)
             gaps = f"{100 * run.gap:.2f} % within corridors, {100 * run.all_links_gap:.1f} % over all links"
-            say(f"B8 pilot zones, {budget:,} mn CNY, {limit_s} s: {gaps}; {run.cpu_s:.0f} s of CPU")
-            over = finite(run.all_links_gap)
+            report_progress(f"B8 pilot zones, {budget:,} mn CNY, {limit_s} s: {gaps}; {run.cpu_s:.0f} s of CPU")
+            over = finite_or_none(run.all_links_gap)
             # A plan that builds nothing searches no links, so its gap proves nothing.
-            within = None if over is None else finite(run.gap)
-            cpu = {"cpu_s": [finite(run.cpu_s)]}
+            within = None if over is None else finite_or_none(run.gap)
+            cpu = {"cpu_s": [finite_or_none(run.cpu_s)]}
             what = f"pilot zones, {budget / 1000:g} bn CNY, {limit_s} s"
             yield Figure("B8", f"{what}: gap within corridors", "share", within, WITHIN, samples=cpu)
             yield Figure("B8", f"{what}: gap over all links", "share", over, goal, samples=cpu)
@@ -170,20 +172,25 @@ def pilots() -> Iterator[Figure]:
             "B8",
             f"pilot zones, {budget / 1000:g} bn CNY: CPU time to within {100 * GOOD:g} % of the best, run of {first} s",
             "s",
-            finite(value),
+            finite_or_none(value),
             GOOD_S,
-            peers={f"run of {limit_s} s": finite(seconds) for limit_s, seconds in others},
+            peers={f"run of {limit_s} s": finite_or_none(seconds) for limit_s, seconds in others},
         )
 
 
 def at_least_cost() -> Figure:
     """The pilot zones at least cost with a target: the gap over all links."""
-    run = apart(reach, PILOT_ZONES, AT_LEAST_COST, AT_LEAST_COST_S)
+    run = run_in_process(reach, PILOT_ZONES, AT_LEAST_COST, AT_LEAST_COST_S)
     what = f"pilot zones, 1.5 % avoided in 2040 at least cost, {AT_LEAST_COST_S} s"
-    say(f"B8 {what}: {run.value:,.0f} mn CNY, {100 * run.all_links_gap:.1f} % over all links")
-    samples = {"cpu_s": [finite(run.cpu_s)], "value_mn": [finite(run.value)]}
+    report_progress(f"B8 {what}: {run.value:,.0f} mn CNY, {100 * run.all_links_gap:.1f} % over all links")
+    samples = {"cpu_s": [finite_or_none(run.cpu_s)], "value_mn": [finite_or_none(run.value)]}
     return Figure(
-        "B8", f"{what}: gap over all links", "share", finite(run.all_links_gap), AT_LEAST_COST_GOAL, samples=samples
+        "B8",
+        f"{what}: gap over all links",
+        "share",
+        finite_or_none(run.all_links_gap),
+        AT_LEAST_COST_GOAL,
+        samples=samples,
     )
 
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from scipy.spatial import Delaunay
 
 from bench import simccs_published
-from bench.measurement import Figure, apart, finite, say
+from bench.measurement import Figure, finite_or_none, report_progress, run_in_process
 from bench.network import SOUTHEAST, difference, solve_imported, solve_published
 
 # Relative difference up to which two optima agree, and the limit of each solve.
@@ -213,11 +213,11 @@ def ratios(cases: tuple[Case, ...], limit_s: float) -> Iterator[tuple[str, float
         with tempfile.TemporaryDirectory() as folder:
             at = Path(folder) / "case"
             target = write(case, at, CASES.index(case))
-            alone = apart(solve_published, at, target, gap=1e-7, limit_s=limit_s)
-            ours = apart(solve_imported, at, target, gap=1e-7, limit_s=limit_s)
+            alone = run_in_process(solve_published, at, target, gap=1e-7, limit_s=limit_s)
+            ours = run_in_process(solve_imported, at, target, gap=1e-7, limit_s=limit_s)
         is_proven = not math.isnan(ours.optimum)
         agree = is_proven and (math.isnan(alone.optimum) or difference(ours.optimum, alone.optimum) <= AGREE)
-        say(
+        report_progress(
             f"B12 {case.name}: {ours.cpu_s:.1f} s ({ours.optimum:.8g}), {alone.cpu_s:.1f} s by HiGHS alone "
             f"({alone.optimum:.8g}){'' if agree else ', not proven or other optima'}"
         )
@@ -229,7 +229,10 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     measured = list(ratios(CASES[::5] if quick else CASES, LIMIT_S))
     all_agree = all(agree for *_, agree in measured)
     each = [ours / alone for _, ours, alone, _ in measured]
-    samples = {"ours_s": [finite(ours) for _, ours, *_ in measured], "alone_s": [finite(a) for _, _, a, _ in measured]}
+    samples = {
+        "ours_s": [finite_or_none(ours) for _, ours, *_ in measured],
+        "alone_s": [finite_or_none(a) for _, _, a, _ in measured],
+    }
     what = f"library of {len(each)} networks: CPU time ÷ HiGHS on the published model"
     yield Figure("B12", f"{what}, median", "ratio", median(each) if all_agree else None, MEDIAN, samples=samples)
     yield Figure("B12", f"{what}, worst", "ratio", max(each) if all_agree else None, WORST, samples=samples)

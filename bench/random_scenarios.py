@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from ruamel.yaml import YAML
 
-from bench.measurement import say
+from bench.measurement import report_progress
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_untrusted_input import SCENARIOS
 
@@ -88,7 +88,7 @@ class Runs:
         if code == _LIMIT or code not in _DOCUMENTED or "internal error" in output:
             kept = self.limited if code == _LIMIT else self.failed
             kept.append({"command": command, "code": code, "scenario": values, "output": output[-2_000:]})
-            say(json.dumps(kept[-1], default=str))
+            report_progress(json.dumps(kept[-1], default=str))
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 def test_an_unknown_id_is_reported_with_the_known_ids():
     answer = run("-m", "bench", "B8", "B99")
     assert answer.returncode == 2
-    assert "no B99; there is B1, B2, B3, B4, B5, B6, B7, B8" in answer.stderr
+    assert "unknown benchmark: B99; known: B1, B2, B3, B4, B5, B6, B7, B8" in answer.stderr
     assert not answer.stdout
 
 
