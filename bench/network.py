@@ -1,12 +1,11 @@
-"""B8: networks: two SimCCS cases beside the published model, generated cases, and the pilot zones.
+"""B8: shared networks: two SimCCS cases against the published model, generated cases, and the pilot zones.
 
-CPU seconds on one thread, each solve in a separate process. The figure of the package covers everything that `solve`
-does once the model is built: hand-over, all stages, tables and checks. The figure of the published model covers
-hand-over and run.
+CPU seconds on one thread, each solve in a separate process. The time of the package covers `solve` after the model is
+built: hand-over, all search stages, tables and checks. The time of the published model covers hand-over and solve.
 
-The package sorts candidate links by name, so the order of edges in a file has no effect. An edge order of a SimCCS case
-therefore shuffles the rows *and* the numbers of the vertices. Both models then see their edges in another order, and
-the optimum stays.
+The package sorts candidate links by name, so the order of edges in a file has no effect on it. An *edge order*
+therefore permutes the rows and the vertex numbers of a SimCCS case. Both models then have their edges in another order,
+and the optimum is the same.
 """
 
 from __future__ import annotations
@@ -37,261 +36,272 @@ ROOT = Path(__file__).resolve().parents[1]
 SOUTHEAST = ROOT / "tests" / "data" / "simccs" / "southeast_us"
 PILOT_ZONES = ROOT / "scenarios" / "pilot-zones.yaml"
 
-# Folder, target in Mt/y captured, goal of the ratio.
-SIMCCS = (("price", None, 0.5), ("cap", 50.0, 0.8))
-ORDERS = 5
-# Gap to which both models are solved, as in imported scenarios, and largest relative difference of their optima.
+# Folder, target in Mt/y captured, and goal of the ratio to the published model.
+SIMCCS_CASES = (("price", None, 0.5), ("cap", 50.0, 0.8))
+N_ORDERS = 5
+# Gap to which both models are solved, as in imported scenarios, and tolerance for the difference of their optima.
 SIMCCS_GAP = 1e-8
-OPTIMUM = 1e-6
+OPTIMUM_TOLERANCE = 1e-6
 CRF, YEARS = 0.1, 30.0
-# Sources, sites, goal of the gap.
-MADE = ((100, 30, 0.006), (500, 50, 0.015))
-MADE_SEEDS = 3
-MADE_S = 60
-# Budget in million CNY, and goals over all links by time limit. WITHIN is the goal within the links searched.
-PILOTS = ((12_000, {60: 0.30, 300: 0.20}), (50_000, {60: 0.16, 300: 0.12}))
-WITHIN = 0.01
-# The pilot zones at least cost with a target, the limit in CPU seconds, and the goal over all links.
-AT_LEAST_COST = {"objective": "min_cost", "budget": {"total_mn": None}, "targets.abatement_share": {2040: 0.015}}
-AT_LEAST_COST_S, AT_LEAST_COST_GOAL = 300, 0.15
-# Relative distance from the best plan of all runs within which a plan is good.
-GOOD = 0.01
-# Goal: CPU seconds until a good plan is found.
-GOOD_S = 15
+# Numbers of sources and sites, and goal of the gap.
+GENERATED_CASES = ((100, 30, 0.006), (500, 50, 0.015))
+N_SEEDS = 3
+GENERATED_TIME_LIMIT_S = 60
+# Budget in million CNY, and goal of the gap over all links by time limit; then the goal within the links searched.
+PILOT_BUDGETS = ((12_000, {60: 0.30, 300: 0.20}), (50_000, {60: 0.16, 300: 0.12}))
+PILOT_GAP_GOAL = 0.01
+# Pilot zones at minimum cost with a target: changes, limit in CPU seconds, and goal of the gap over all links.
+MIN_COST_CHANGES = {"objective": "min_cost", "budget": {"total_mn": None}, "targets.abatement_share": {2040: 0.015}}
+MIN_COST_TIME_LIMIT_S, MIN_COST_GAP_GOAL = 300, 0.15
+# Relative distance from the best plan of all runs, and goal of the CPU seconds to find a plan within it.
+NEAR_BEST_SHARE = 0.01
+NEAR_BEST_GOAL_S = 15
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """All figures of B8; `quick` uses one edge order and one seed."""
-    yield from simccs(1 if quick else ORDERS)
-    yield from made(1 if quick else MADE_SEEDS)
-    yield from pilots()
-    yield at_least_cost()
+    """Yield B8; `quick` uses one edge order and one seed."""
+    yield from simccs_figures(1 if quick else N_ORDERS)
+    yield from generated_figures(1 if quick else N_SEEDS)
+    yield from pilot_figures()
+    yield min_cost_figure()
 
 
 @dataclass(frozen=True)
-class Proven:
-    """A model solved to the end: CPU seconds and optimum (NaN if it was not proven)."""
+class ExactResult:
+    """Result of an exact solve: CPU seconds, and the optimum (NaN without an optimality proof)."""
 
     cpu_s: float
     optimum: float
 
 
 @dataclass(frozen=True)
-class Reached:
-    """Result of a limited run: CPU seconds, value, both gaps, and (CPU seconds, value) of each incumbent."""
+class LimitedResult:
+    """Result of a run with a limit: CPU seconds, value, both gaps, and (CPU seconds, value) of each incumbent."""
 
     cpu_s: float
     value: float = math.nan
     gap: float = math.inf
     all_links_gap: float = math.inf
     reached_a_limit: bool = True
-    seen: tuple[tuple[float, float], ...] = ()
+    incumbents: tuple[tuple[float, float], ...] = ()
 
-    def first_within(self, share: float, best: float) -> float:
-        """CPU seconds until the first incumbent within `share` of `best`."""
-        return min((s for s, value in self.seen if abs(value - best) <= share * abs(best)), default=math.inf)
+    def time_to_within(self, share: float, best: float) -> float:
+        """Return the CPU seconds until the first incumbent within `share` of `best`."""
+        return min(
+            (seconds for seconds, value in self.incumbents if abs(value - best) <= share * abs(best)), default=math.inf
+        )
 
 
-def simccs(n_orders: int) -> Iterator[Figure]:
-    """Both SimCCS cases: the ratio of median CPU times, and the largest difference of the optima."""
-    for name, target, goal in SIMCCS:
-        ours, published = [], []
+def simccs_figures(n_orders: int) -> Iterator[Figure]:
+    """Yield the ratio of median CPU times and the largest difference of the optima, for both SimCCS cases."""
+    for name, target, goal in SIMCCS_CASES:
+        package, published = [], []
         for order in range(n_orders):
             with tempfile.TemporaryDirectory() as folder:
-                case = shuffled(SOUTHEAST / name, Path(folder) / name, order)
+                case = shuffle_case(SOUTHEAST / name, Path(folder) / name, order)
                 published.append(run_in_process(solve_published, case, target))
-                ours.append(run_in_process(solve_imported, case, target))
-            report_progress(
-                f"B8 SimCCS {name}, order {order}: {ours[-1].cpu_s:.1f} s and {published[-1].cpu_s:.1f} s published"
-            )
-        apart_by = max(difference(one.optimum, other.optimum) for one, other in zip(ours, published, strict=True))
-        own, peer = (median(each.cpu_s for each in runs) for runs in (ours, published))
-        what = f"SimCCS {name}: CPU time ÷ HiGHS on the published program, medians of {n_orders} orders"
+                package.append(run_in_process(solve_imported, case, target))
+            times = f"{package[-1].cpu_s:.1f} s, published model {published[-1].cpu_s:.1f} s"
+            report_progress(f"B8 SimCCS {name}, order {order}: {times}")
+        largest_difference = max(
+            relative_difference(one.optimum, other.optimum) for one, other in zip(package, published, strict=True)
+        )
+        package_s, published_s = (median(each.cpu_s for each in runs) for runs in (package, published))
+        label = f"SimCCS {name}: CPU time ÷ HiGHS on the published model, medians of {n_orders} orders"
         yield Figure(
             "B8",
-            what,
+            label,
             "ratio",
             # The ratio counts only if the optima agree.
-            own / peer if apart_by <= OPTIMUM else None,
+            package_s / published_s if largest_difference <= OPTIMUM_TOLERANCE else None,
             goal,
-            {"ours_s": own, "published_s": peer},
-            {"ours_s": [each.cpu_s for each in ours], "published_s": [each.cpu_s for each in published]},
+            {"package_s": package_s, "published_s": published_s},
+            {"package_s": [each.cpu_s for each in package], "published_s": [each.cpu_s for each in published]},
         )
-        farthest = f"SimCCS {name}: farthest optimum from the published program's, relative"
-        yield Figure("B8", farthest, "difference", finite_or_none(apart_by), OPTIMUM)
+        difference_label = f"SimCCS {name}: largest relative difference from the optimum of the published model"
+        yield Figure("B8", difference_label, "difference", finite_or_none(largest_difference), OPTIMUM_TOLERANCE)
 
 
-def made(n_seeds: int) -> Iterator[Figure]:
-    """Generated cases over all links: the proven gap, and that of HiGHS on the same matrix."""
-    for n_sources, n_sites, goal in MADE:
-        ours, alone = [], []
+def generated_figures(n_seeds: int) -> Iterator[Figure]:
+    """Yield the gap of the generated cases over all links, and the gap of HiGHS on the same matrix."""
+    for n_sources, n_sites, goal in GENERATED_CASES:
+        package, highs = [], []
         for seed in range(n_seeds):
             with tempfile.TemporaryDirectory() as folder:
                 path = write_network_case(Path(folder), n_sources, n_sites, seed)
                 changes = {"transport.corridors": "all"}
-                ours.append(run_in_process(reach, path, changes, MADE_S))
-                alone.append(run_in_process(reach_alone, path, changes, MADE_S))
-            gaps = f"{100 * ours[-1].all_links_gap:.2f} % and {100 * alone[-1].gap:.2f} % by HiGHS alone"
-            report_progress(f"B8 made {n_sources} × {n_sites}, seed {seed}: {gaps}; {ours[-1].cpu_s:.0f} s of CPU")
+                package.append(run_in_process(optimize_with_limit, path, changes, GENERATED_TIME_LIMIT_S))
+                highs.append(run_in_process(solve_with_highs, path, changes, GENERATED_TIME_LIMIT_S))
+            gaps = f"{100 * package[-1].all_links_gap:.2f} % and {100 * highs[-1].gap:.2f} % with HiGHS alone"
+            report_progress(
+                f"B8 generated {n_sources} × {n_sites}, seed {seed}: {gaps}; {package[-1].cpu_s:.0f} s of CPU"
+            )
+        label = f"generated {n_sources} × {n_sites}: gap over all links in {GENERATED_TIME_LIMIT_S} s"
         yield Figure(
             "B8",
-            f"made {n_sources} × {n_sites}: gap over all links in {MADE_S} s, median of {n_seeds} seeds",
+            f"{label}, median of {n_seeds} seeds",
             "share",
-            finite_median([each.all_links_gap for each in ours]),
+            finite_median([each.all_links_gap for each in package]),
             goal,
-            {"HiGHS alone": finite_median([each.gap for each in alone])},
+            {"HiGHS alone": finite_median([each.gap for each in highs])},
             {
-                "ours": [finite_or_none(each.all_links_gap) for each in ours],
-                "HiGHS alone": [finite_or_none(each.gap) for each in alone],
-                "cpu_s": [finite_or_none(each.cpu_s) for each in ours],
+                "package": [finite_or_none(each.all_links_gap) for each in package],
+                "HiGHS alone": [finite_or_none(each.gap) for each in highs],
+                "cpu_s": [finite_or_none(each.cpu_s) for each in package],
             },
         )
 
 
-def pilots() -> Iterator[Figure]:
-    """The pilot zones with two budgets: both gaps after each limit, and the time of the first good plan."""
-    for budget, goals in PILOTS:
+def pilot_figures() -> Iterator[Figure]:
+    """Yield both gaps of the pilot zones with two budgets after each limit, and the time to a near-best plan."""
+    for budget, goals in PILOT_BUDGETS:
         runs = {}
-        # A run ends at the requested gap, so the gap of the goal is requested.
-        changes = {"budget.total_mn": budget, "solver.mip_gap": WITHIN}
+        # A run ends at the requested gap, so the goal is requested.
+        changes = {"budget.total_mn": budget, "solver.mip_gap": PILOT_GAP_GOAL}
         for limit_s, goal in goals.items():
-            runs[limit_s] = run = run_in_process(reach, PILOT_ZONES, changes, limit_s)
-            gaps = f"{100 * run.gap:.2f} % within corridors, {100 * run.all_links_gap:.1f} % over all links"
+            runs[limit_s] = run = run_in_process(optimize_with_limit, PILOT_ZONES, changes, limit_s)
+            gaps = f"{100 * run.gap:.2f} % within the links searched, {100 * run.all_links_gap:.1f} % over all links"
             report_progress(f"B8 pilot zones, {budget:,} mn CNY, {limit_s} s: {gaps}; {run.cpu_s:.0f} s of CPU")
-            over = finite_or_none(run.all_links_gap)
-            # A plan that builds nothing searches no links, so its gap proves nothing.
-            within = None if over is None else finite_or_none(run.gap)
+            all_links_gap = finite_or_none(run.all_links_gap)
+            # A plan that builds nothing searches no links, so its gap within them is not meaningful.
+            searched_gap = None if all_links_gap is None else finite_or_none(run.gap)
             cpu = {"cpu_s": [finite_or_none(run.cpu_s)]}
-            what = f"pilot zones, {budget / 1000:g} bn CNY, {limit_s} s"
-            yield Figure("B8", f"{what}: gap within corridors", "share", within, WITHIN, samples=cpu)
-            yield Figure("B8", f"{what}: gap over all links", "share", over, goal, samples=cpu)
+            label = f"pilot zones, {budget / 1000:g} bn CNY, {limit_s} s"
+            yield Figure(
+                "B8", f"{label}: gap within the links searched", "share", searched_gap, PILOT_GAP_GOAL, samples=cpu
+            )
+            yield Figure("B8", f"{label}: gap over all links", "share", all_links_gap, goal, samples=cpu)
         best = max((run.value for run in runs.values() if run.value > 0), default=math.nan)
-        at = {limit_s: run.first_within(GOOD, best) for limit_s, run in runs.items()}
-        (first, value), *others = at.items()
+        near_best_s = {limit_s: run.time_to_within(NEAR_BEST_SHARE, best) for limit_s, run in runs.items()}
+        (first, value), *others = near_best_s.items()
+        label = (
+            f"pilot zones, {budget / 1000:g} bn CNY: CPU time to within {100 * NEAR_BEST_SHARE:g} % of the best plan"
+        )
         yield Figure(
             "B8",
-            f"pilot zones, {budget / 1000:g} bn CNY: CPU time to within {100 * GOOD:g} % of the best, run of {first} s",
+            f"{label}, run of {first} s",
             "s",
             finite_or_none(value),
-            GOOD_S,
+            NEAR_BEST_GOAL_S,
             peers={f"run of {limit_s} s": finite_or_none(seconds) for limit_s, seconds in others},
         )
 
 
-def at_least_cost() -> Figure:
-    """The pilot zones at least cost with a target: the gap over all links."""
-    run = run_in_process(reach, PILOT_ZONES, AT_LEAST_COST, AT_LEAST_COST_S)
-    what = f"pilot zones, 1.5 % avoided in 2040 at least cost, {AT_LEAST_COST_S} s"
-    report_progress(f"B8 {what}: {run.value:,.0f} mn CNY, {100 * run.all_links_gap:.1f} % over all links")
+def min_cost_figure() -> Figure:
+    """Return the gap over all links of the pilot zones at minimum cost with a target."""
+    run = run_in_process(optimize_with_limit, PILOT_ZONES, MIN_COST_CHANGES, MIN_COST_TIME_LIMIT_S)
+    label = f"pilot zones, 1.5 % avoided in 2040 at minimum cost, {MIN_COST_TIME_LIMIT_S} s"
+    report_progress(f"B8 {label}: {run.value:,.0f} mn CNY, {100 * run.all_links_gap:.1f} % over all links")
     samples = {"cpu_s": [finite_or_none(run.cpu_s)], "value_mn": [finite_or_none(run.value)]}
     return Figure(
         "B8",
-        f"{what}: gap over all links",
+        f"{label}: gap over all links",
         "share",
         finite_or_none(run.all_links_gap),
-        AT_LEAST_COST_GOAL,
+        MIN_COST_GAP_GOAL,
         samples=samples,
     )
 
 
-def shuffled(case: Path, folder: Path, order: int) -> Path:
-    """Copy a SimCCS folder with the edges in another order and the numbers of the vertices permuted."""
-    chance = np.random.default_rng(order)
+def shuffle_case(case: Path, folder: Path, order: int) -> Path:
+    """Copy a SimCCS folder with the edges in another order and the vertex numbers permuted."""
+    rng = np.random.default_rng(order)
     folder.mkdir()
     for file in case.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     heading, *lines = (folder / "CandidateNetwork.txt").read_text(encoding="latin-1").splitlines()
     edges = [line.split("\t")[:5] for line in lines if line.strip()]
     vertices = sorted({vertex for edge in edges for vertex in edge[:2]})
-    anew = dict(zip(vertices, chance.permutation(vertices).tolist(), strict=True))
-    mixed = [[anew[a], anew[b], *costs] for a, b, *costs in (edges[k] for k in chance.permutation(len(edges)))]
-    _write(folder / "CandidateNetwork.txt", heading, mixed)
+    new_vertex = dict(zip(vertices, rng.permutation(vertices).tolist(), strict=True))
+    shuffled_edges = [
+        [new_vertex[a], new_vertex[b], *costs] for a, b, *costs in (edges[k] for k in rng.permutation(len(edges)))
+    ]
+    _write_table(folder / "CandidateNetwork.txt", heading, shuffled_edges)
     heading, *lines = (folder / "DelaunayPaths.txt").read_text(encoding="latin-1").splitlines()
     pairs = [line.split("\t") for line in lines if line.strip()]
-    named = [[*sites, anew.get(a, a), anew.get(b, b)] for *sites, a, b in pairs]
-    _write(folder / "DelaunayPaths.txt", heading, named)
+    renumbered = [[*sites, new_vertex.get(a, a), new_vertex.get(b, b)] for *sites, a, b in pairs]
+    _write_table(folder / "DelaunayPaths.txt", heading, renumbered)
     return folder
 
 
 def solve_published(
     case: Path, target_mt: float | None, *, gap: float = SIMCCS_GAP, limit_s: float = math.inf
-) -> Proven:
+) -> ExactResult:
     """Solve the published SimCCS model with HiGHS."""
-    program = simccs_published.published(simccs_published.read(case), target_mt, CRF, YEARS)
+    model = simccs_published.build_published_model(simccs_published.read_files(case), target_mt, CRF, YEARS)
     options = {
         "output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_abs_gap": 0.0, "time_limit": limit_s,
     }  # fmt: skip
-    highs, cpu_s = program.solve(options)
+    highs, cpu_s = model.solve(options)
     is_proven = highs.modelStatusToString(highs.getModelStatus()) == "Optimal"
-    return Proven(cpu_s, highs.getInfo().objective_function_value if is_proven else math.nan)
+    return ExactResult(cpu_s, highs.getInfo().objective_function_value if is_proven else math.nan)
 
 
 def solve_imported(
     case: Path, target_mt: float | None, *, gap: float = SIMCCS_GAP, limit_s: float | None = None
-) -> Proven:
-    """Solve the same case as imported by `ccs-model import simccs --rounded`."""
-    requested = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
+) -> ExactResult:
+    """Solve the same case, imported as by `ccs-model import simccs --rounded`."""
+    import_options = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, table in simccs_tables(read_simccs(case), requested).items():
+        for name, table in simccs_tables(read_simccs(case), import_options).items():
             path = Path(folder) / "data" / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             table.to_csv(path, index=False)
         path = Path(folder) / "scenario.yaml"
-        path.write_text(simccs_scenario(case.name, requested), encoding="utf-8")
+        path.write_text(simccs_scenario(case.name, import_options), encoding="utf-8")
         scenario, inputs = read_checked(path)
         limits = {} if limit_s is None else {"solver.time_limit_s": limit_s}
         scenario = scenario.with_changes({"solver.mip_gap": gap, "solver.effort": "thorough", **limits})
         problem = ccs.build_problem(scenario, inputs)
-        began = time.process_time()
+        started = time.process_time()
         with cpu_seconds():
             plan = ccs.solve(problem)
-        cpu_s = time.process_time() - began
-    return Proven(cpu_s, plan.objective.value if not plan.reached_a_limit else math.nan)
+        cpu_s = time.process_time() - started
+    return ExactResult(cpu_s, plan.objective.value if not plan.reached_a_limit else math.nan)
 
 
-def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
+def optimize_with_limit(path: Path, changes: Mapping[str, object], limit_s: float) -> LimitedResult:
     """Optimize a scenario under a limit of CPU seconds.
 
-    A limit of wall time would measure the other work on a busy machine.
+    A limit of wall time would depend on the load of the machine.
     """
-    began = time.process_time()
-    seen: list[tuple[float, float]] = []
+    started = time.process_time()
+    incumbents: list[tuple[float, float]] = []
 
     def on_progress(progress: Progress) -> None:
-        # Tie-breaking reports values of the secondary objective.
-        if progress.stage != "settling ties" and math.isfinite(progress.incumbent):
-            seen.append((time.process_time() - began, progress.incumbent))
+        if math.isfinite(progress.incumbent):
+            incumbents.append((time.process_time() - started, progress.incumbent))
 
-    # The limit of CPU seconds ends the search, not its effort.
+    # With this effort, the limit of CPU seconds ends the search.
     limits = {"solver.time_limit_s": limit_s, "solver.effort": "thorough"}
     scenario = ccs.read_scenario(path).with_changes({**changes, **limits})
     try:
         with cpu_seconds():
             plan = ccs.optimize(scenario, on_progress=on_progress)
     except NoPlanError:
-        return Reached(time.process_time() - began)
-    cpu_s, reached = time.process_time() - began, plan.objective
-    gaps = reached.searched_gap_share, reached.gap_share
-    return Reached(cpu_s, reached.value, *gaps, plan.reached_a_limit, tuple(seen))
+        return LimitedResult(time.process_time() - started)
+    cpu_s, objective = time.process_time() - started, plan.objective
+    gaps = objective.searched_gap_share, objective.gap_share
+    return LimitedResult(cpu_s, objective.value, *gaps, plan.reached_a_limit, tuple(incumbents))
 
 
-def reach_alone(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
-    """Solve the full matrix with HiGHS alone, without cut-sets, link search or a start."""
+def solve_with_highs(path: Path, changes: Mapping[str, object], limit_s: float) -> LimitedResult:
+    """Solve the full model with HiGHS alone, without cut-sets, link search or a warm start."""
     scenario, inputs = read_checked(path)
     scenario = scenario.with_changes(changes)
     matrix = matrix_of(ccs.build_model(ccs.build_problem(scenario, inputs)))
-    highs = Highs(matrix, SolverOptions(scenario.solver.mip_gap, threads=1))
-    began = time.process_time()
+    solver = Highs(matrix, SolverOptions(scenario.solver.mip_gap, threads=1))
+    started = time.process_time()
     with cpu_seconds():
-        outcome = highs.run(limit_s, "alone")
+        outcome = solver.run(limit_s, "alone")
     gap = gap_share(outcome.bound, outcome.objective)
-    return Reached(time.process_time() - began, outcome.objective, gap, gap, outcome.status == "limit")
+    return LimitedResult(time.process_time() - started, outcome.objective, gap, gap, outcome.status == "limit")
 
 
-def difference(one: float, other: float) -> float:
-    """Relative difference; infinite if one of the values is missing."""
+def relative_difference(one: float, other: float) -> float:
+    """Return the relative difference, infinite if a value is missing."""
     return math.inf if math.isnan(one) or math.isnan(other) else abs(one - other) / abs(other)
 
 
-def _write(path: Path, heading: str, rows: list[list[str]]) -> None:
+def _write_table(path: Path, heading: str, rows: list[list[str]]) -> None:
     path.write_text("\n".join([heading, *("\t".join(row) for row in rows)]) + "\n", encoding="latin-1")

@@ -26,15 +26,15 @@ print(as_json(rows) if sys.argv[1] == "json" else as_table(rows))
 SHUFFLED = """
 import tempfile
 from pathlib import Path
-from bench.network import SOUTHEAST, shuffled
-from bench.simccs_published import read
+from bench.network import SOUTHEAST, shuffle_case
+from bench.simccs_published import read_files
 def degrees(folder):
     edges = folder.edges
     ends = [vertex for edge in edges for vertex in edge[:2]]
     return sorted((ends.count(site["vertex"]), site["name"]) for site in folder.sources + folder.sinks)
-here = read(SOUTHEAST / "cap")
+here = read_files(SOUTHEAST / "cap")
 with tempfile.TemporaryDirectory() as folder:
-    there = read(shuffled(SOUTHEAST / "cap", Path(folder) / "cap", 1))
+    there = read_files(shuffle_case(SOUTHEAST / "cap", Path(folder) / "cap", 1))
 assert sorted(edge[2] for edge in here.edges) == sorted(edge[2] for edge in there.edges)
 assert [edge[2] for edge in here.edges] != [edge[2] for edge in there.edges]
 assert [source["vertex"] for source in here.sources] != [source["vertex"] for source in there.sources]
@@ -89,10 +89,10 @@ def test_library_cases_are_read_alike_by_the_package_and_the_published_model(tmp
     assert len({case.name for case in network_library.CASES}) == len(network_library.CASES) == 30
     for k in (0, 6, 22):
         case = network_library.CASES[k]
-        target = network_library.write(case, tmp_path / str(k), k)
+        target = network_library.write_case(case, tmp_path / str(k), k)
         assert (target is None) == (case.target_share is None)
-        read, published = read_simccs(tmp_path / str(k)), simccs_published.read(tmp_path / str(k))
+        read, published = read_simccs(tmp_path / str(k)), simccs_published.read_files(tmp_path / str(k))
         assert len(read.edges) == len(published.edges) and len(read.sources) == len(published.sources)
         assert read.sources["capturable_ktpa"].sum() / 1e3 == pytest.approx(sum(s["rate"] for s in published.sources))
-        again = network_library.write(case, tmp_path / f"{k} again", k)
+        again = network_library.write_case(case, tmp_path / f"{k} again", k)
         assert again == target and read_simccs(tmp_path / f"{k} again").edges.equals(read.edges)

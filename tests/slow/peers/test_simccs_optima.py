@@ -97,9 +97,9 @@ def test_extracts_have_the_optimum_of_the_published_model(
     # With a low capital recovery factor, some of the few sources are profitable.
     crf, years = (0.05, 25) if share is None else (0.12, 30)
     used = 0.8 if "pipe utilisation" in changes else 1.0
-    read = published_model.used_for(published_model.read(folder), used)
+    read = published_model.apply_utilisation(published_model.read_files(folder), used)
     target = None if share is None else round(share * sum(source["rate"] for source in read.sources), 3)
-    highs, _ = published_model.published(read, target, crf, years, rounded=rounded).solve(EXACT)
+    highs, _ = published_model.build_published_model(read, target, crf, years, is_rounded=rounded).solve(EXACT)
     optimum = highs.getInfo().objective_function_value
     assert abs(optimum) > 1, "the optimum of the extract is trivial"
 
