@@ -1,12 +1,12 @@
-"""`python -m bench.differential [--problems 500] [--first 0]`: plans against a directly written program.
+"""`python -m bench.differential [--problems 500] [--first 0]`: plans against an independent MILP.
 
-Small random problems: one to four plants, one to three sites, own or shared pipes, the four objectives, integer and
-continuous decisions, a static year, two or three periods. `bench/independent_milp.py` writes each as one mixed-integer
-program from the numbers of its tables, without the model package, and solves it with `scipy.optimize.milp`.
+The problems are small and random: one to four plants, one to three sites, own or shared pipes, the four objectives,
+integer and continuous decisions, a static year, two or three periods. `bench/independent_milp.py` builds each as a MILP
+from the numbers of its tables, without the model package, and solves it with `scipy.optimize.milp`.
 
-The model that the package builds must have the same optimum to 1e-9, relative, solved in one call without any
-heuristic. The plan of the package may be off by 2e-7, which is what tie-breaking and the solver's tolerances give up.
-An infeasible problem must be infeasible in both.
+The model of the package, solved in one call without heuristics, must have the same optimum to a relative 1e-9. The plan
+of the package may differ by 2e-7, which allows for tie-breaking and solver tolerances. An infeasible problem must be
+infeasible in both.
 
 Prints one JSON object. Exit codes: 0 all agree, 1 a difference.
 """
@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.independent_milp import Case, optimum
+from bench import independent_milp
+from bench.independent_milp import Case
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, SolverOptions
@@ -38,28 +39,28 @@ from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-AGREED = 1e-9
-# Tie-breaking and the solver's tolerances give up some of the objective, below all printed digits.
-HELD = 2e-7
-SAME, INFEASIBLE = "solved in both", "infeasible in both"
-STEP = 11  # from case to case in the list of kinds
+MODEL_TOLERANCE = 1e-9
+# Tie-breaking and the solver tolerances may change the objective in digits that are not printed.
+PLAN_TOLERANCE = 2e-7
+SOLVED, INFEASIBLE = "solved in both", "infeasible in both"
+KIND_STRIDE = 11  # coprime to the number of kinds
 YEARS: tuple[str | tuple[int, ...], ...] = ("static", (2026, 2031), (2026, 2029, 2036))
 KINDS = tuple(
     itertools.product((False, True), ("min_cost", "max_abatement", "max_npv", "max_net_benefit"), (True, False), YEARS)
 )
-# The money and place of every row.
-_ROW = MappingProxyType({"currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"})
-_HERE = MappingProxyType({"lat_deg": 38.0, "province": "Here", "grid": "Here"})
+# Currency, provenance and location of every row.
+_PROVENANCE = MappingProxyType({"currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"})
+_LOCATION = MappingProxyType({"lat_deg": 38.0, "province": "Here", "grid": "Here"})
 
 
-def drawn(n: int) -> Case:
-    """Case `n`: kinds take turns, numbers are random."""
+def draw_case(n: int) -> Case:
+    """Draw case `n`: its kind follows from `n`, its numbers are random."""
     rng = np.random.default_rng(n)
-    is_shared, objective, is_integer, years = KINDS[n * STEP % len(KINDS)]
+    is_shared, objective, is_integer, years = KINDS[n * KIND_STRIDE % len(KINDS)]
     if years == "static" and objective in ("max_npv", "max_net_benefit"):
         years = (2026, 2031)
 
-    def one_of(*values: float) -> float:
+    def choose(*values: float) -> float:
         return float(rng.choice(values))
 
     plants = {
@@ -68,55 +69,55 @@ def drawn(n: int) -> Case:
             "capture_capex_mn": float(rng.integers(0, 80)),
             "fixed_om_mn_pa": float(rng.integers(0, 4)),
             "capture_cost_per_t": float(rng.integers(5, 60)),
-            "life_yr": one_of(8, 20, 25),
+            "life_yr": choose(8, 20, 25),
         }
         for k in range(rng.integers(1, 5))
     }
     sites = {
         f"S{k}": {
             "site_capex_mn": float(rng.integers(0, 30)),
-            "site_om_mn_pa": one_of(0, 0.5),
-            "closure_mn": one_of(0, 4),
+            "site_om_mn_pa": choose(0, 0.5),
+            "closure_mn": choose(0, 4),
             "well_capex_mn": float(rng.integers(0, 6)),
-            "well_om_mn_pa": one_of(0, 0.1),
-            "well_injectivity_ktpa": one_of(100, 400, 1_000),
-            "n_wells_max": one_of(20, 40),
-            "capacity_kt": one_of(8_000, 30_000, 1_000_000),
+            "well_om_mn_pa": choose(0, 0.1),
+            "well_injectivity_ktpa": choose(100, 400, 1_000),
+            "n_wells_max": choose(20, 40),
+            "capacity_kt": choose(8_000, 30_000, 1_000_000),
             "injection_cost_per_t": float(rng.integers(0, 9)),
         }
         for k in range(rng.integers(1, 4))
     }
-    ends = [pair for pair in itertools.combinations([*plants, *sites], 2) if rng.random() < 0.6]
-    ends += [(name, "S0") for name in plants if (name, "S0") not in ends]
+    links = [pair for pair in itertools.combinations([*plants, *sites], 2) if rng.random() < 0.6]
+    links += [(name, "S0") for name in plants if (name, "S0") not in links]
     total_ktpa = sum(row["co2_ktpa"] for row in plants.values())
     return Case(
         objective=objective,
         is_integer=is_integer,
         years=years,
-        discount_rate=one_of(0.0, 0.08),
-        recovery_share=0.1 if years == "static" and rng.random() < 0.5 else None,
+        discount_rate=choose(0.0, 0.08),
+        capital_recovery_share=0.1 if years == "static" and rng.random() < 0.5 else None,
         target_ktpa=float(np.floor(rng.uniform(0.2, 0.7) * total_ktpa)) if objective == "min_cost" else None,
         budget_mn=None if objective == "min_cost" else float(rng.integers(20, 300)),
-        paid_per_t=float(rng.integers(30, 150)) if objective == "max_npv" else one_of(0, 15),
+        paid_per_t=float(rng.integers(30, 150)) if objective == "max_npv" else choose(0, 15),
         damage_per_t=float(rng.integers(20, 200)) if objective == "max_net_benefit" else 0.0,
-        social_rate=one_of(0.03, 0.08),
-        tax_share=one_of(0, 0.25),
-        power_per_kwh=one_of(0.05, 0.2),
-        grid_kg_per_kwh=one_of(0.2, 0.7),
+        social_rate=choose(0.03, 0.08),
+        tax_share=choose(0, 0.25),
+        power_per_kwh=choose(0.05, 0.2),
+        grid_kg_per_kwh=choose(0.2, 0.7),
         plants=plants,
         sites=sites,
-        lengths_km={pair: one_of(1, 10, 40, 100) for pair in ends} if is_shared else None,
+        lengths_km={pair: choose(1, 10, 40, 100) for pair in links} if is_shared else None,
         lon_deg={name: 115.0 + 0.2 * k for k, name in enumerate([*plants, *sites])},
     )
 
 
 @cache
-def _shipped() -> Inputs:
+def _shipped_inputs() -> Inputs:
     return load_inputs()
 
 
-def scenario_of(case: Case) -> Scenario:
-    """The scenario of a case."""
+def build_scenario(case: Case) -> Scenario:
+    """Build the scenario of a case."""
     values: dict[str, Any] = {
         "name": "Differential",
         "currency": "EUR",
@@ -134,7 +135,7 @@ def scenario_of(case: Case) -> Scenario:
         "solver": {"mip_gap": 0.0, "threads": 1},
     }
     if case.is_static:
-        values["capital_recovery_share"] = case.recovery_share
+        values["capital_recovery_share"] = case.capital_recovery_share
     if case.lengths_km is None:
         values["transport"]["shared_trunklines"] = False
     else:
@@ -146,19 +147,21 @@ def scenario_of(case: Case) -> Scenario:
     return Scenario.from_dict(values)
 
 
-def tables_of(case: Case) -> Inputs:
-    """The shipped tables with the plants, sites and links of a case alone."""
-    inputs = _shipped()
+def build_tables(case: Case) -> Inputs:
+    """Return the shipped tables with the plants, sites and links of the case."""
+    inputs = _shipped_inputs()
 
     def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-        return pd.DataFrame([{**_ROW, **row} for row in rows], columns=inputs[table].columns)
+        return pd.DataFrame([{**_PROVENANCE, **row} for row in rows], columns=inputs[table].columns)
 
-    def places(kind: str, rows: Mapping[str, Mapping[str, float]], more: dict[str, Any]) -> list[dict[str, Any]]:
-        here = {**_HERE, **more}
-        return [{**here, kind: name, "name": name, "lon_deg": case.lon_deg[name], **row} for name, row in rows.items()]
+    def located_rows(kind: str, rows: Mapping[str, Mapping[str, float]], extra: dict[str, Any]) -> list[dict[str, Any]]:
+        common = {**_LOCATION, **extra}
+        return [
+            {**common, kind: name, "name": name, "lon_deg": case.lon_deg[name], **row} for name, row in rows.items()
+        ]
 
-    plants = places("plant", case.plants, {"inventory": "sources", "sector": "", "status": "operating"})
-    sites = places("site", case.sites, {"basin": "B", "is_offshore": "no", "storage_cost_per_t": 0.0})
+    plants = located_rows("plant", case.plants, {"inventory": "sources", "sector": "", "status": "operating"})
+    sites = located_rows("site", case.sites, {"basin": "B", "is_offshore": "no", "storage_cost_per_t": 0.0})
     for row in sites:
         row.update(dict.fromkeys(("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"), row.pop("capacity_kt")))
     lengths = (case.lengths_km or {}).items()
@@ -178,32 +181,32 @@ def tables_of(case: Case) -> Inputs:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """How a case ended, with the relative differences of the package's model and of its plan from the optimum."""
+class Comparison:
+    """Outcome of a case, and the relative differences of the package's model and plan from the independent optimum."""
 
-    how: str
+    outcome: str
     model: float = 0.0
     plan: float = 0.0
 
     @property
     def agrees(self) -> bool:
-        return self.how in (SAME, INFEASIBLE) and self.model <= AGREED and self.plan <= HELD
+        return self.outcome in (SOLVED, INFEASIBLE) and self.model <= MODEL_TOLERANCE and self.plan <= PLAN_TOLERANCE
 
 
-def compared(n: int) -> Compared:
-    """Case `n` solved by the package and by the direct program."""
-    case = drawn(n)
-    expected = optimum(case)
+def compare(n: int) -> Comparison:
+    """Solve case `n` with the package and with the independent MILP."""
+    case = draw_case(n)
+    optimum = independent_milp.solve(case)
     try:
-        problem = build_problem(scenario_of(case), tables_of(case))
+        problem = build_problem(build_scenario(case), build_tables(case))
         plan = solve(problem).objective.value
     except InfeasibleError:
-        return Compared(INFEASIBLE if expected is None else "infeasible in the package alone")
-    if expected is None:
-        return Compared("infeasible in the direct program alone")
+        return Comparison(INFEASIBLE if optimum is None else "infeasible in the package only")
+    if optimum is None:
+        return Comparison("infeasible in the independent MILP only")
     options = SolverOptions(gap_share=0.0, threads=1)
-    model = Highs(matrix_of(build_model(problem)), options).run(600, "all at once").objective
-    return Compared(SAME, *(abs(each - expected) / max(1.0, abs(expected)) for each in (model, plan)))
+    model = Highs(matrix_of(build_model(problem)), options).run(600, "full model").objective
+    return Comparison(SOLVED, *(abs(each - optimum) / max(1.0, abs(optimum)) for each in (model, plan)))
 
 
 def main() -> int:
@@ -211,24 +214,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.differential", description=__doc__.split("\n")[0])
     parser.add_argument("--problems", type=int, default=500)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    requested = parser.parse_args()
-    cases = range(requested.first, requested.first + requested.problems)
-    found = {}
+    args = parser.parse_args()
+    cases = range(args.first, args.first + args.problems)
+    results = {}
     for n in cases:
-        found[n] = compared(n)
-        if not found[n].agrees:
-            sys.stderr.write(f"{found[n]}: case {n}: {drawn(n)}\n")
-    different = [n for n, each in found.items() if not each.agrees]
-    answer = {
-        "ended": Counter(each.how for each in found.values()),
-        "kinds": len({n * STEP % len(KINDS) for n in cases}),
-        "largest_difference_of_the_model": max(each.model for each in found.values()),
-        "largest_difference_of_the_plan": max(each.plan for each in found.values()),
-        "different": different,
+        results[n] = compare(n)
+        if not results[n].agrees:
+            sys.stderr.write(f"{results[n]}: case {n}: {draw_case(n)}\n")
+    differing = [n for n, each in results.items() if not each.agrees]
+    summary = {
+        "outcomes": Counter(each.outcome for each in results.values()),
+        "kinds": len({n * KIND_STRIDE % len(KINDS) for n in cases}),
+        "largest_model_difference": max(each.model for each in results.values()),
+        "largest_plan_difference": max(each.plan for each in results.values()),
+        "differing_cases": differing,
         "cpu_s": round(time.process_time()),
     }
-    sys.stdout.write(json.dumps(answer, indent=1) + "\n")
-    return 1 if different else 0
+    sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    return 1 if differing else 0
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is
 
 def test_random_problems_have_the_optimum_of_an_independent_model() -> None:
     # `python -m bench.differential` compares any number of problems.
-    from bench.differential import INFEASIBLE, compared
+    from bench.differential import INFEASIBLE, compare
 
     # In case 286 a retrofit that captures nothing in the first period is not connected to a site.
-    found = {n: compared(n) for n in (*range(8), 286)}
+    found = {n: compare(n) for n in (*range(8), 286)}
     assert all(each.agrees for each in found.values()), found
-    assert sum(each.how == INFEASIBLE for each in found.values()) <= 2
+    assert sum(each.outcome == INFEASIBLE for each in found.values()) <= 2
