@@ -286,9 +286,9 @@ def _great_circle_km(lon_deg: float) -> float:
 
 
 def _size_own_pipe(flow_ktpa: float, km: float) -> tuple[float, float]:
-    """Return capital and kWh per t of the cheapest class; a flow below the minimum of a class costs as much as the minimum.
+    """Return capital and kWh per t of the cheapest class.
 
-    Beyond 500 t/h, pipes are parallel.
+    A flow below the minimum of a class costs as much as the minimum. Beyond 500 t/h, pipes are parallel.
     """
     tph = flow_ktpa / KTPA_PER_TPH
     n_pipes = max(math.ceil(tph / PIPE_CLASSES[-1][1] - 1e-9), 1)
