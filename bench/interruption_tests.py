@@ -1,4 +1,4 @@
-"""Measure how long a command takes to end after Ctrl-C at a random moment, and check that nothing is left."""
+"""Measure how long a command takes to end after Ctrl-C at a random moment, and check that no temporary files remain."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ import signal
 import statistics
 import time
 
-from bench.crash_tests import MOST_FAULTS, Desk, hashes, seconds_of, seconds_of_all
+from bench.crash_tests import MAX_ISSUES, Workspace, file_hashes, process_cpu_s, session_cpu_s
 
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 
 
-def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
-    """Wall and CPU seconds from SIGINT to the end (median, worst), and the failures."""
-    drawn = random.Random(seed)
-    runs = desk.folder / "runs"
+def measure_interruptions(workspace: Workspace, n_interruptions: int, seed: int) -> dict[str, object]:
+    """Return median and maximum of wall and CPU seconds from SIGINT to the end, and the failures."""
+    rng = random.Random(seed)
+    runs = workspace.folder / "runs"
     issues: list[str] = []
-    waited_s: list[float] = []
-    used_s: list[float] = []
-    ended_before = 0
-    while len(waited_s) < n_times and len(issues) < MOST_FAULTS:
+    wall_s: list[float] = []
+    cpu_s: list[float] = []
+    n_ended_before = 0
+    while len(wall_s) < n_interruptions and len(issues) < MAX_ISSUES:
         shutil.rmtree(runs, ignore_errors=True)
-        pid = desk.start(desk.command)
-        # Before the first import, Python itself would print a traceback.
-        moment_s = drawn.uniform(0.0 if desk.forked else 0.1, desk.whole_s)
+        pid = workspace.start(workspace.command)
+        # Before the first import, Python itself prints a traceback.
+        moment_s = rng.uniform(0.0 if workspace.forked else 0.1, workspace.complete_run_cpu_s)
         code = None
-        while code is None and seconds_of(pid) < moment_s:
+        while code is None and process_cpu_s(pid) < moment_s:
             ended, status = os.waitpid(pid, os.WNOHANG)
             code = os.waitstatus_to_exitcode(status) if ended else None
             time.sleep(0.002)
         if code is not None:
-            ended_before += 1
+            n_ended_before += 1
             continue
-        used, before_s, began = 0.0, seconds_of_all(pid), time.monotonic()
+        cpu_used_s, cpu_before_s, started = 0.0, session_cpu_s(pid), time.monotonic()
         os.kill(pid, signal.SIGINT)
         while True:
-            now_s = seconds_of_all(pid)
+            cpu_now_s = session_cpu_s(pid)
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 break
-            used = now_s - before_s
+            cpu_used_s = cpu_now_s - cpu_before_s
             time.sleep(0.002)
-        waited_s.append(time.monotonic() - began)
-        used_s.append(max(used, 0.0))
+        wall_s.append(time.monotonic() - started)
+        cpu_s.append(max(cpu_used_s, 0.0))
         code = os.waitstatus_to_exitcode(status)
-        at = f"Ctrl-C {len(waited_s)} at {moment_s:.2f} s"
+        label = f"Ctrl-C {len(wall_s)} at {moment_s:.2f} s"
         if code == 0:
-            ended_before += 1  # it was already complete except for its last steps
-        elif code != INTERRUPTED:
-            issues.append(f"{at}: ended with {code}")
+            n_ended_before += 1  # already complete except for the last steps
+        elif code != EXIT_INTERRUPTED:
+            issues.append(f"{label}: exit code {code}")
         elif runs.exists():
-            issues.append(f"{at}: left {sorted(path.name for path in runs.rglob('*'))[:5]}")
-        if left := sorted(path.name for path in desk.left()):
-            issues.append(f"{at}: left {left}")
-        if hashes(desk.folder / "earlier") != desk.earlier:
-            issues.append(f"{at}: the earlier run has changed")
+            issues.append(f"{label}: files in runs {sorted(path.name for path in runs.rglob('*'))[:5]}")
+        if remaining := sorted(path.name for path in workspace.temporary_paths()):
+            issues.append(f"{label}: temporary files {remaining}")
+        if file_hashes(workspace.folder / "earlier") != workspace.earlier:
+            issues.append(f"{label}: the earlier run has changed")
     return {
-        "ctrl_c": len(waited_s),
-        "ended_before": ended_before,
-        "median_s": round(statistics.median(waited_s), 3),
-        "worst_s": round(max(waited_s), 3),
-        "median_cpu_s": round(statistics.median(used_s), 3),
-        "worst_cpu_s": round(max(used_s), 3),
+        "ctrl_c": len(wall_s),
+        "ended_before_interruption": n_ended_before,
+        "median_s": round(statistics.median(wall_s), 3),
+        "worst_s": round(max(wall_s), 3),
+        "median_cpu_s": round(statistics.median(cpu_s), 3),
+        "worst_cpu_s": round(max(cpu_s), 3),
         "issues": issues,
     }

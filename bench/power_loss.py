@@ -1,17 +1,17 @@
-"""`python -m bench.power_loss [-- optimize small.yaml -q]`: what a power cut can leave, by the order of writes.
+"""`python -m bench.power_loss [-- optimize small.yaml -q]`: states that a power cut can leave on the disk.
 
 A command runs once while its file operations are recorded: opening for writing, creating, renaming, exchanging, linking
 and removing names, and flushing files and folders. The operations are then replayed on a model of a file system that
-promises no more than POSIX does:
+guarantees only what POSIX guarantees:
 
-- the content of a file is on the disk once the file has been flushed after its last opening for writing;
-- a change of names is on the disk once a folder it concerns has been flushed. Before, it may or may not be there,
-  whatever was done before or after it. One rename or exchange is there entirely or not at all.
+- The content of a file is on the disk once the file has been flushed after its last opening for writing.
+- A change of names is on the disk once a folder that it concerns has been flushed. Before that, it may or may not be on
+  the disk, independently of earlier and later changes. A rename or exchange is atomic.
 
-After every operation the power may fail: none of the pending changes is on the disk, all are, one is missing, one alone
-is there, or a random selection. In each of these states every file and every run folder under its final name must be
-absent as before the command, as before the command, or as a complete version that the command gave it. When the command
-has ended, every state must be the final one. Linux only, commands of one process.
+The power is cut after each operation. Of the pending changes, none, all, all but one, only one, or a random subset have
+reached the disk. In each of these states every file and every run folder under its final name must be absent or
+unchanged, as before the command, or a complete version that the command wrote. After the end of the command, every
+state must be the final one. Linux only; commands of one process.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.crash_tests import DEFAULT, ROOT
+from bench.crash_tests import DEFAULT_COMMAND, ROOT
 from tests.small_scenario import SMALL_TEXT
 
 MANIFEST = "manifest.json"
-# Names in a run folder that `report` and `export` write later.
-_LATER = ("report.html", "export")
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-# Random selections of pending changes after each operation, and single changes that are missing or alone.
-_SELECTIONS, _SINGLES = 20, 40
-_MOST_ISSUES = 10
+# Names that `report` and `export` add to a finished run folder.
+_ADDED_LATER = ("report.html", "export")
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+# Per operation: random subsets of pending changes, and single changes that are missing or alone on the disk.
+_N_SELECTIONS, _N_SINGLE_CHANGES = 20, 40
+_MAX_ISSUES = 10
 
-# The folder, name and inode of the folder under test itself.
+# Folder, name and inode of the root folder under test.
 _ROOT = (-1, "", None)
-Signature = tuple[Any, ...] | None
+Version = tuple[Any, ...] | None
 
 
-# The recorder runs in the process of the command.
+# Recorder, which runs in the process of the command.
 
 
 def record(log: Path, arguments: Sequence[str]) -> int:
-    """Run the command in this process and write its file operations to `log`, one JSON list a line."""
+    """Run the command in this process and write its file operations to `log`, one JSON list per line."""
     from ccs_model import atomic_files
     from ccs_model.__main__ import main
     from ccs_model.runs import folder_writer
@@ -59,31 +59,31 @@ def record(log: Path, arguments: Sequence[str]) -> int:
 
     def recorded_flush(number: int) -> None:
         flush(number)
-        events.append(("flush", str(_opened(number))))
+        events.append(("flush", str(_descriptor_path(number))))
 
-    def recorded_exchange(one: Path, other: Path) -> bool:
-        is_done = exchange(one, other)
-        if is_done:
-            events.append(("exchange", _absolute(one), _absolute(other)))
-        return is_done
+    def recorded_exchange(old: Path, replacement: Path) -> bool:
+        was_exchanged = exchange(old, replacement)
+        if was_exchanged:
+            events.append(("exchange", _absolute(old), _absolute(replacement)))
+        return was_exchanged
 
     vars(os)["fsync"] = recorded_flush
     for module in (atomic_files, folder_writer):
         vars(module)["exchange_folders"] = recorded_exchange
-    sys.addaudithook(lambda event, values: _note(events, event, values))
+    sys.addaudithook(lambda event, values: _record_event(events, event, values))
     sys.argv = ["ccs-model", *arguments]
     try:
         main()
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    done = list(events)
-    log.write_text("".join(json.dumps(event) + "\n" for event in done), encoding="utf-8")
+    recorded = list(events)
+    log.write_text("".join(json.dumps(event) + "\n" for event in recorded), encoding="utf-8")
     return code
 
 
-def _note(events: list[tuple[str, ...]], event: str, values: tuple[Any, ...]) -> None:
-    if event == "open" and isinstance(values[0], str | bytes | os.PathLike) and values[2] & _WRITING:
+def _record_event(events: list[tuple[str, ...]], event: str, values: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(values[0], str | bytes | os.PathLike) and values[2] & _WRITE_FLAGS:
         events.append(("open", _absolute(values[0])))
     elif event == "os.mkdir":
         events.append(("mkdir", _absolute(values[0], values[2])))
@@ -94,20 +94,20 @@ def _note(events: list[tuple[str, ...]], event: str, values: tuple[Any, ...]) ->
 
 
 def _absolute(path: str | bytes | os.PathLike[Any], folder: int = -1) -> str:
-    above = _opened(folder) if folder >= 0 else Path()
-    return str((above / os.fsdecode(path)).absolute())
+    parent = _descriptor_path(folder) if folder >= 0 else Path()
+    return str((parent / os.fsdecode(path)).absolute())
 
 
-def _opened(number: int) -> Path:
+def _descriptor_path(number: int) -> Path:
     return Path(f"/proc/self/fd/{number}").readlink()
 
 
-# The model of the file system.
+# Model of the file system.
 
 
 @dataclass(eq=False)
 class Inode:
-    """A file or folder; `is_complete`: its content has been flushed. Folders have entries."""
+    """A file or folder; `is_complete` states whether its content has been flushed."""
 
     number: int
     is_folder: bool
@@ -116,7 +116,7 @@ class Inode:
 
 @dataclass
 class Change:
-    """A change of names that is on the disk entirely or not at all: the inode (or none) of each (folder, name)."""
+    """An atomic change of directory entries: the inode, or None, of each (folder, name)."""
 
     entries: list[tuple[int, str, Inode | None]]
     is_durable: bool = False
@@ -124,7 +124,7 @@ class Change:
 
 @dataclass
 class Disk:
-    """The names as the command sees them, and the changes that lead to them in their order."""
+    """Names as seen by the command, and the ordered changes that produced them."""
 
     root: Path
     changes: list[Change] = field(default_factory=list)
@@ -133,7 +133,7 @@ class Disk:
 
     @classmethod
     def of(cls, root: Path) -> Disk:
-        """The files below `root`, all of them on the disk."""
+        """Return a disk that holds the files below `root`, all flushed."""
         disk = cls(root)
         disk._scan(root, disk._new(is_folder=True))
         return disk
@@ -147,10 +147,10 @@ class Disk:
 
     def _scan(self, folder: Path, inode: Inode) -> None:
         for path in sorted(folder.iterdir()):
-            made = self._new(is_folder=path.is_dir())
-            self._change([(inode.number, path.name, made)], is_durable=True)
-            if made.is_folder:
-                self._scan(path, made)
+            created = self._new(is_folder=path.is_dir())
+            self._change([(inode.number, path.name, created)], is_durable=True)
+            if created.is_folder:
+                self._scan(path, created)
 
     def _change(self, entries: list[tuple[int, str, Inode | None]], *, is_durable: bool = False) -> None:
         self.changes.append(Change(entries, is_durable))
@@ -158,31 +158,31 @@ class Disk:
             _assign(self.names[folder], name, inode)
 
     def _find(self, path: str) -> tuple[int, str, Inode | None] | None:
-        """The folder, name and inode of a path; None if it is outside `root` or its folder does not exist."""
+        """Return folder, name and inode of a path; None if it is outside `root` or its folder does not exist."""
         try:
             parts = Path(path).relative_to(self.root).parts
         except ValueError:
             return None
         folder = 0
         for part in parts[:-1]:
-            above = self.names[folder].get(part)
-            if above is None or not above.is_folder:
+            parent = self.names[folder].get(part)
+            if parent is None or not parent.is_folder:
                 return None
-            folder = above.number
+            folder = parent.number
         return (folder, parts[-1], self.names[folder].get(parts[-1])) if parts else _ROOT
 
     def apply(self, kind: str, *paths: str) -> None:
-        """Apply one recorded operation; one that failed, such as a folder that exists, changes nothing."""
+        """Apply one recorded operation. A failed one, such as the creation of an existing folder, changes nothing."""
         found = [self._find(path) for path in paths]
-        one, two = found[0], found[-1]
-        if one is None or two is None:
-            if kind in {"rename", "exchange", "link"} and (one or two):
+        source, target = found[0], found[-1]
+        if source is None or target is None:
+            if kind in {"rename", "exchange", "link"} and (source or target):
                 raise NotImplementedError(f"{kind} across the folder under test: {paths}")
             return
-        (folder, name, inode), (other, new, there) = one, two
+        (folder, name, inode), (target_folder, target_name, target_inode) = source, target
         if kind == "flush":
             self._flush(inode)
-        elif one == _ROOT:
+        elif source == _ROOT:
             return
         elif kind == "open":
             if inode is None:
@@ -194,14 +194,14 @@ class Disk:
         elif kind == "remove" and inode is not None and not (inode.is_folder and self.names[inode.number]):
             self._change([(folder, name, None)])
         elif kind == "rename" and inode is not None:
-            self._change([(folder, name, None), (other, new, inode)])
-        elif kind == "exchange" and inode is not None and there is not None:
-            self._change([(folder, name, there), (other, new, inode)])
-        elif kind == "link" and inode is not None and there is None:
-            self._change([(other, new, inode)])
+            self._change([(folder, name, None), (target_folder, target_name, inode)])
+        elif kind == "exchange" and inode is not None and target_inode is not None:
+            self._change([(folder, name, target_inode), (target_folder, target_name, inode)])
+        elif kind == "link" and inode is not None and target_inode is None:
+            self._change([(target_folder, target_name, inode)])
 
     def _flush(self, inode: Inode | None) -> None:
-        """Flush a file, or a folder; None is the root."""
+        """Flush a file or a folder; None is the root folder."""
         if inode is not None and not inode.is_folder:
             inode.is_complete = True
             return
@@ -209,10 +209,10 @@ class Disk:
         for change in self.changes:
             change.is_durable |= any(folder == number for folder, _, _ in change.entries)
 
-    def after(self, is_there: Sequence[bool]) -> dict[int, dict[str, Inode]]:
-        """The names on the disk if the pending changes for which `is_there` holds are on it."""
+    def names_on_disk(self, is_written: Sequence[bool]) -> dict[int, dict[str, Inode]]:
+        """Return the names on the disk if only the pending changes with `is_written` have reached it."""
         names: dict[int, dict[str, Inode]] = {number: {} for number in self.names}
-        pending = iter(is_there)
+        pending = iter(is_written)
         for change in self.changes:
             if change.is_durable or next(pending):
                 for folder, name, inode in change.entries:
@@ -227,52 +227,52 @@ def _assign(names: dict[str, Inode], name: str, inode: Inode | None) -> None:
         names[name] = inode
 
 
-# The promise: what may stand under a final name.
+# Guarantee: permitted states of a final name.
 
 
-def units(names: dict[int, dict[str, Inode]], folder: int = 0, above: str = "") -> Iterator[str]:
-    """The final names: run folders, and files that are no part of a run. Hidden names are temporary."""
+def final_names(names: dict[int, dict[str, Inode]], folder: int = 0, parent: str = "") -> Iterator[str]:
+    """Yield the final names: run folders, and files outside run folders. Hidden names are temporary."""
     is_run = MANIFEST in names[folder]
     for name, inode in names[folder].items():
-        if name.startswith(".") or (is_run and name not in _LATER):
+        if name.startswith(".") or (is_run and name not in _ADDED_LATER):
             continue
         if not inode.is_folder or MANIFEST in names[inode.number]:
-            yield above + name
+            yield parent + name
         if inode.is_folder:
-            yield from units(names, inode.number, f"{above}{name}/")
+            yield from final_names(names, inode.number, f"{parent}{name}/")
 
 
-def signature(names: dict[int, dict[str, Inode]], path: str) -> Signature:
-    """The inodes of a file or of a run, each with whether it is complete; None if absent."""
+def version_of(names: dict[int, dict[str, Inode]], path: str) -> Version:
+    """Return inode and completeness of a file, and of all files of a run; None if absent."""
     folder = 0
-    *above, last = path.split("/")
-    for part in above:
+    *parent, last = path.split("/")
+    for part in parent:
         inode = names[folder].get(part)
         if inode is None or not inode.is_folder:
             return None
         folder = inode.number
-    return _signature(names, names[folder].get(last))
+    return _version_of_inode(names, names[folder].get(last))
 
 
-def _signature(names: dict[int, dict[str, Inode]], inode: Inode | None) -> Signature:
+def _version_of_inode(names: dict[int, dict[str, Inode]], inode: Inode | None) -> Version:
     if inode is None:
         return None
-    inside = sorted(names[inode.number].items()) if inode.is_folder else []
-    of_run = [(name, each) for name, each in inside if not name.startswith(".") and name not in _LATER]
-    return inode.number, inode.is_complete, tuple((name, _signature(names, each)) for name, each in of_run)
+    children = sorted(names[inode.number].items()) if inode.is_folder else []
+    run_entries = [(name, each) for name, each in children if not name.startswith(".") and name not in _ADDED_LATER]
+    return inode.number, inode.is_complete, tuple((name, _version_of_inode(names, each)) for name, each in run_entries)
 
 
-def _is_complete(found: Signature) -> bool:
+def _is_complete(found: Version) -> bool:
     return found is None or (found[1] and all(_is_complete(each) for _, each in found[2]))
 
 
-def _state(found: Signature) -> str:
+def _describe_state(found: Version) -> str:
     return "missing" if found is None else "another version" if _is_complete(found) else "incomplete"
 
 
 @dataclass
 class Outcome:
-    """The states examined and the sentences on those that break the promise."""
+    """Numbers of operations and states examined, and descriptions of the states that violate the guarantee."""
 
     operations: int = 0
     states: int = 0
@@ -280,103 +280,105 @@ class Outcome:
 
 
 def examine(root: Path, before: Disk, events: Sequence[Sequence[str]], seed: int = 0) -> Outcome:
-    """Replay the operations on the files of `before`, cut the power after each, and compare with what is promised."""
+    """Replay the operations on the files of `before`, cut the power after each, and check the guarantee."""
     final = _copy(before)
-    versions: dict[str, set[Signature]] = {path: {signature(final.names, path)} for path in units(final.names)}
+    versions: dict[str, set[Version]] = {path: {version_of(final.names, path)} for path in final_names(final.names)}
     for event in events:
         final.apply(*event)
-        for path in units(final.names):
+        for path in final_names(final.names):
             versions.setdefault(path, {None})
-            found = signature(final.names, path)
+            found = version_of(final.names, path)
             if event[0] in {"rename", "exchange", "link"} and _is_complete(found):
                 versions[path].add(found)
     for path, allowed in versions.items():
-        if signature(final.names, path) is None:
+        if version_of(final.names, path) is None:
             allowed.add(None)
     outcome, disk, rng = Outcome(), _copy(before), random.Random(seed)
     for n, event in enumerate(events, 1):
         disk.apply(*event)
         outcome.operations += 1
         is_end = n == len(events)
-        for names in _states(disk, rng):
+        for names in _possible_states(disk, rng):
             outcome.states += 1
             for path, allowed in versions.items():
-                found = signature(names, path)
-                if found not in ({signature(final.names, path)} if is_end else allowed):
-                    when = "after the end" if is_end else f"after operation {n} ({' '.join(event)})"
-                    outcome.issues.append(f"{path} is {_state(found)} {when}".replace(str(root), "."))
-            if len(outcome.issues) >= _MOST_ISSUES:
+                found = version_of(names, path)
+                if found not in ({version_of(final.names, path)} if is_end else allowed):
+                    moment = "after the end" if is_end else f"after operation {n} ({' '.join(event)})"
+                    outcome.issues.append(f"{path} is {_describe_state(found)} {moment}".replace(str(root), "."))
+            if len(outcome.issues) >= _MAX_ISSUES:
                 return outcome
     return outcome
 
 
 def _copy(disk: Disk) -> Disk:
-    return Disk.of(disk.root) if not disk.changes else _replayed(disk)
+    return Disk.of(disk.root) if not disk.changes else _rebuild(disk)
 
 
-def _replayed(disk: Disk) -> Disk:
-    """A disk of equal initial files with inodes of its own."""
+def _rebuild(disk: Disk) -> Disk:
+    """Return a disk with the same initial files and its own inodes."""
     copied = Disk(disk.root)
-    made: dict[int, Inode] = {0: copied._new(is_folder=True)}
+    created: dict[int, Inode] = {0: copied._new(is_folder=True)}
     for change in disk.changes:
         for folder, name, inode in change.entries:
             assert inode is not None
-            made[inode.number] = copied._new(is_folder=inode.is_folder)
-            copied._change([(made[folder].number, name, made[inode.number])], is_durable=True)
+            created[inode.number] = copied._new(is_folder=inode.is_folder)
+            copied._change([(created[folder].number, name, created[inode.number])], is_durable=True)
     return copied
 
 
-def _states(disk: Disk, rng: random.Random) -> Iterator[dict[int, dict[str, Inode]]]:
+def _possible_states(disk: Disk, rng: random.Random) -> Iterator[dict[int, dict[str, Inode]]]:
     n = sum(not change.is_durable for change in disk.changes)
-    yield disk.after([False] * n)
+    yield disk.names_on_disk([False] * n)
     if not n:
         return
-    yield disk.after([True] * n)
-    for k in rng.sample(range(n), min(n, _SINGLES)):
-        yield disk.after([i == k for i in range(n)])
-        yield disk.after([i != k for i in range(n)])
-    for _ in range(_SELECTIONS):
+    yield disk.names_on_disk([True] * n)
+    for k in rng.sample(range(n), min(n, _N_SINGLE_CHANGES)):
+        yield disk.names_on_disk([i == k for i in range(n)])
+        yield disk.names_on_disk([i != k for i in range(n)])
+    for _ in range(_N_SELECTIONS):
         share = rng.random()
-        yield disk.after([rng.random() < share for _ in range(n)])
+        yield disk.names_on_disk([rng.random() < share for _ in range(n)])
 
 
-def examined(desk: Path, arguments: Sequence[str]) -> tuple[int, Outcome]:
-    """Record a command in the folder `desk` and examine its operations; returns its exit code too."""
-    desk = desk.resolve()
-    log = desk.with_name(desk.name + ".jsonl")
-    temporary = desk / ".tmp"
+def record_and_examine(workdir: Path, arguments: Sequence[str]) -> tuple[int, Outcome]:
+    """Record a command in the folder `workdir` and examine its operations; return its exit code and the outcome."""
+    workdir = workdir.resolve()
+    log = workdir.with_name(workdir.name + ".jsonl")
+    temporary = workdir / ".tmp"
     temporary.mkdir(exist_ok=True)
-    before = Disk.of(desk)
+    before = Disk.of(workdir)
     command = [sys.executable, "-m", "bench.power_loss", "--record", str(log), "--", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-    code = subprocess.run(command, cwd=desk, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+    code = subprocess.run(command, cwd=workdir, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     log.unlink()
-    return code, examine(desk, before, [event for event in events if _is_inside(event, desk)])
+    return code, examine(workdir, before, [event for event in events if _is_inside(event, workdir)])
 
 
-def _is_inside(event: Sequence[str], desk: Path) -> bool:
-    return any(Path(path).is_relative_to(desk) for path in event[1:])
+def _is_inside(event: Sequence[str], workdir: Path) -> bool:
+    return any(Path(path).is_relative_to(workdir) for path in event[1:])
 
 
 def main() -> int:
-    """Print one JSON object; exit 1 if a state breaks the promise."""
+    """Print one JSON object; return 1 if a state violates the guarantee."""
     parser = argparse.ArgumentParser(prog="python -m bench.power_loss", description=__doc__.splitlines()[0])
     parser.add_argument("--record", type=Path, metavar="LOG", help=argparse.SUPPRESS)
-    parser.add_argument("command", nargs="*", default=DEFAULT, help="a command and its options, after --")
-    parser.add_argument("--first", metavar="COMMAND", action="append", default=[], help="run before, such as an `init`")
-    options = parser.parse_args()
-    if options.record:
-        return record(options.record, options.command)
-    desk = Path(tempfile.mkdtemp(prefix="ccs-model-power-")) / "desk"
-    desk.mkdir()
+    parser.add_argument("command", nargs="*", default=DEFAULT_COMMAND, help="ccs-model command, after --")
+    parser.add_argument(
+        "--first", metavar="COMMAND", action="append", default=[], help="command to run beforehand, such as `init`"
+    )
+    args = parser.parse_args()
+    if args.record:
+        return record(args.record, args.command)
+    workdir = Path(tempfile.mkdtemp(prefix="ccs-model-power-")) / "workdir"
+    workdir.mkdir()
     try:
-        (desk / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
-        for first in options.first:
-            subprocess.run([sys.executable, "-m", "ccs_model", *first.split()], cwd=desk, check=True)
-        code, outcome = examined(desk, options.command)
+        (workdir / "small.yaml").write_text(SMALL_TEXT, encoding="utf-8")
+        for command in args.first:
+            subprocess.run([sys.executable, "-m", "ccs_model", *command.split()], cwd=workdir, check=True)
+        code, outcome = record_and_examine(workdir, args.command)
     finally:
-        shutil.rmtree(desk.parent, ignore_errors=True)
+        shutil.rmtree(workdir.parent, ignore_errors=True)
     sys.stdout.write(json.dumps({"exit_code": code, **outcome.__dict__}, indent=2) + "\n")
     return int(bool(outcome.issues))
 

@@ -15,7 +15,7 @@ if not (ROOT / "bench").is_dir():
 if not sys.platform.startswith("linux"):
     pytest.skip("operations are recorded on Linux only", allow_module_level=True)
 
-from bench.power_loss import Disk, examine, examined
+from bench.power_loss import Disk, examine, record_and_examine
 
 WRITTEN = [("mkdir", "p"), ("mkdir", "p/r"), ("open", "p/r/manifest.json"), ("flush", "p/r/manifest.json")]
 
@@ -62,11 +62,13 @@ def test_the_disk_model_finds_an_old_run_removed_before_the_new_one_is_in_place(
 
 def test_a_run_survives_a_power_cut_at_any_moment(workdir: Path) -> None:
     for more in ((), ("--force",)):
-        code, outcome = examined(workdir, ["optimize", "small.yaml", "-q", "--out", "runs/x", *more])
+        code, outcome = record_and_examine(workdir, ["optimize", "small.yaml", "-q", "--out", "runs/x", *more])
         assert code == 0 and not outcome.issues
         assert outcome.operations > 80 and outcome.states > 5_000
 
 
 def test_a_sweep_survives_a_power_cut_at_any_moment(workdir: Path) -> None:
-    code, outcome = examined(workdir, ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "1", "-q"])
+    code, outcome = record_and_examine(
+        workdir, ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "1", "-q"]
+    )
     assert code == 0 and not outcome.issues
