@@ -1,16 +1,16 @@
-"""`python -m bench.mutants [ROOM …] [--sample 60] [--seed 1] [--again FILE]`: mutation tests of the arithmetic.
+"""`python -m bench.mutants [GROUP …] [--sample 60] [--seed 1] [--again FILE]`: mutation tests of the calculations.
 
 A mutant is one module with one change: an operator, a comparison (strictness or direction), a number, a logical value,
-or an omitted statement. Groups of modules are `units`, `economics`, `model`, `problem` and `mip`; a sample of mutants
-is drawn from each.
+or an omitted statement. The groups of modules are `units`, `economics`, `model`, `problem` and `mip`. A sample of
+mutants is drawn from each group.
 
-The tests of the group first run unchanged, and the lines that each test reaches are recorded. The tests that reach the
-statement of a mutant then run, the fastest files first, until one fails and the mutant is killed. A mutant survives if
-all pass, or if the tests so far took `--patience` CPU seconds in the unchanged run. No file is changed: a mutant lives
-in a separate process, a fork of one that has the libraries loaded.
+The tests of a group first run on the unchanged modules, and the lines that each test reaches are recorded. The tests
+that reach the statement of a mutant then run, the fastest files first, until one fails and the mutant is killed. A
+mutant survives if all tests pass, or all that fit into `--patience` CPU seconds of the unchanged run. No file is
+changed: each mutant runs in a process forked from one with the libraries loaded.
 
 Prints one JSON object. `--again FILE` tests only the survivors of an earlier run. Exit codes: 0 measured, 1 the tests
-do not run unchanged, 2 usage.
+fail on the unchanged modules, 2 usage error.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from typing import Any
 
 import pytest
 
-HOME = Path(__file__).resolve().parents[1]
-# Modules of a group, and the tests that must detect a change.
-ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+ROOT = Path(__file__).resolve().parents[1]
+# Modules of each group, and the tests that must detect a change.
+GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "units": ("units.py", ("tests/unit/test_units.py",)),
         "economics": ("economics/*.py", ("tests/unit/economics",)),
@@ -77,7 +77,7 @@ ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-SWAPS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(
+REPLACEMENTS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(
     {
         ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,), ast.Pow: (ast.Mult,),
         ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
@@ -85,56 +85,58 @@ SWAPS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(
         ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.USub: (ast.UAdd,),
     }
 )  # fmt: skip
-# Loaded before the fork, so that no mutant loads them again.
-LIBRARIES = (
+# Loaded before the fork, so that they are not loaded for every mutant.
+PRELOADED_MODULES = (
     "numpy", "pandas", "pydantic", "pyomo.environ", "highspy", "openpyxl", "ruamel.yaml", "scipy.optimize",
     "scipy.sparse.csgraph", "xlsxwriter", "click",
 )  # fmt: skip
-# Plain asserts: the rewriting of pytest would load the modules of the package, since one of them is a plugin.
-QUIET = ("--assert=plain", "-q", "-n", "0", "-m", "", "-p", "no:cacheprovider")
+# Plain asserts: the assertion rewriting of pytest would import the package, which contains a pytest plugin.
+PYTEST_OPTIONS = ("--assert=plain", "-q", "-n", "0", "-m", "", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """The change of one node of a module: `at` is its position in the walk, `way` the index of the change."""
+    """A change of one node of a module: index of the node in `ast.walk`, and index of the change."""
 
     module: Path
-    at: int
-    way: int
-    # first and last line of the statement around it
+    node_index: int
+    change_index: int
+    # first and last line of the enclosing statement
     lines: tuple[int, int]
 
     def tree(self) -> tuple[ast.Module, str]:
-        """The changed module, and a text with the place and the change."""
+        """Return the changed module, and a text with location and change."""
         tree = ast.parse(self.module.read_text(encoding="utf-8"))
-        node = list(ast.walk(tree))[self.at]
-        was = ast.unparse(node)
-        ways(tree, node)[self.way]()
-        place = f"{self.module.relative_to(HOME)}:{getattr(node, 'lineno', 0)}"
-        now = "left out" if isinstance(node, ast.stmt) else ast.unparse(node)
-        return tree, f"{place}: {was} → {now}"
+        node = list(ast.walk(tree))[self.node_index]
+        original = ast.unparse(node)
+        possible_changes(tree, node)[self.change_index]()
+        place = f"{self.module.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+        changed = "left out" if isinstance(node, ast.stmt) else ast.unparse(node)
+        return tree, f"{place}: {original} → {changed}"
 
 
-def ways(tree: ast.Module, node: ast.AST) -> list[Callable[[], None]]:
-    """Functions that each make one possible change of a node in its tree."""
+def possible_changes(tree: ast.Module, node: ast.AST) -> list[Callable[[], None]]:
+    """Return functions, each of which makes one possible change of a node in its tree."""
 
-    def put(field: str, value: Any) -> Callable[[], None]:
+    def set_field(field: str, value: Any) -> Callable[[], None]:
         return lambda: setattr(node, field, value)
 
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.UnaryOp):
-        return [put("op", swap()) for swap in SWAPS.get(type(node.op), ())]
+        return [set_field("op", replacement()) for replacement in REPLACEMENTS.get(type(node.op), ())]
     if isinstance(node, ast.Compare):
-        return [put("ops", [swap(), *node.ops[1:]]) for swap in SWAPS.get(type(node.ops[0]), ())]
+        return [
+            set_field("ops", [replacement(), *node.ops[1:]]) for replacement in REPLACEMENTS.get(type(node.ops[0]), ())
+        ]
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        return [put("value", not node.value)]
+        return [set_field("value", not node.value)]
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return [put("value", node.value + 1)]
+        return [set_field("value", node.value + 1)]
     if isinstance(node, ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-        return [lambda: _leave_out(tree, node)]
+        return [lambda: _remove_statement(tree, node)]
     return []
 
 
-def _leave_out(tree: ast.Module, statement: ast.stmt) -> None:
+def _remove_statement(tree: ast.Module, statement: ast.stmt) -> None:
     for parent in ast.walk(tree):
         for _, block in ast.iter_fields(parent):
             if isinstance(block, list) and any(each is statement for each in block):
@@ -142,51 +144,51 @@ def _leave_out(tree: ast.Module, statement: ast.stmt) -> None:
                 return
 
 
-def mutants_of(module: Path) -> Iterator[Mutant]:
-    """All mutants of a module, without annotations and decorators."""
+def generate_mutants(module: Path) -> Iterator[Mutant]:
+    """Yield all mutants of a module; annotations and decorators are not changed."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
-    notes = {
-        id(inside)
+    excluded = {
+        id(descendant)
         for node in ast.walk(tree)
-        for note in (
+        for part in (
             getattr(node, "annotation", None),
             getattr(node, "returns", None),
             *getattr(node, "decorator_list", ()),
         )
-        if note is not None
-        for inside in ast.walk(note)
+        if part is not None
+        for descendant in ast.walk(part)
     }
-    around: dict[int, tuple[int, int]] = {}
+    statement_lines: dict[int, tuple[int, int]] = {}
 
     def visit(node: ast.AST, lines: tuple[int, int]) -> None:
         if isinstance(node, ast.stmt):
             decorators, body = getattr(node, "decorator_list", []), getattr(node, "body", [])
             first = min([node.lineno, *(each.lineno for each in decorators)])
             lines = (first, max(first, body[0].lineno - 1) if body else node.end_lineno or first)
-        around[id(node)] = lines
+        statement_lines[id(node)] = lines
         for child in ast.iter_child_nodes(node):
             visit(child, lines)
 
     visit(tree, (1, 1))
-    for at, node in enumerate(ast.walk(tree)):
-        if id(node) not in notes:
-            for way in range(len(ways(tree, node))):
-                yield Mutant(module, at, way, around[id(node)])
+    for node_index, node in enumerate(ast.walk(tree)):
+        if id(node) not in excluded:
+            for change_index in range(len(possible_changes(tree, node))):
+                yield Mutant(module, node_index, change_index, statement_lines[id(node)])
 
 
-class Watch:
-    """A pytest plugin that records CPU seconds of each test and the statements that it and its fixtures reach."""
+class StatementRecorder:
+    """Pytest plugin that records the CPU seconds of each test and the statements that it and its fixtures reach."""
 
     def __init__(self) -> None:
         self.reached: set[tuple[str, int]] = set()
-        self.of_fixture: dict[str, set[tuple[str, int]]] = defaultdict(set)
-        self.of_test: dict[str, set[tuple[str, int]]] = {}
+        self.by_fixture: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        self.by_test: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
-        # statements reached during imports, which count for every test
+        # statements reached during imports, which are attributed to every test
         self.imported: set[tuple[str, int]] = set()
 
-    def reported(self, file: str, line: int) -> None:
+    def record_statement(self, file: str, line: int) -> None:
         """Record a statement; called by every statement of an instrumented module."""
         self.reached.add((file, line))
 
@@ -203,35 +205,35 @@ class Watch:
         try:
             return (yield)
         finally:
-            self.of_fixture[f"{fixturedef.baseid}:{fixturedef.argname}"] |= self.reached
+            self.by_fixture[f"{fixturedef.baseid}:{fixturedef.argname}"] |= self.reached
             self.reached |= before
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self.reached, begun = set(), time.process_time()
+        self.reached, started = set(), time.process_time()
         try:
             return (yield)
         finally:
-            self.seconds[item.nodeid] = time.process_time() - begun
-            found = set(self.reached)
+            self.seconds[item.nodeid] = time.process_time() - started
+            statements = set(self.reached)
             for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # type: ignore[attr-defined]
                 for each in definitions:
-                    found |= self.of_fixture[f"{each.baseid}:{name}"]
-            self.of_test[item.nodeid] = found
+                    statements |= self.by_fixture[f"{each.baseid}:{name}"]
+            self.by_test[item.nodeid] = statements
 
 
-def in_a_fork(work: Callable[[], int], patience_s: float) -> tuple[int, str]:
-    """Exit code of the work in a separate process (negative: the signal that ended it), and its output."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
+def run_in_fork(task: Callable[[], int], cpu_limit_s: float) -> tuple[int, str]:
+    """Run a task in a forked process; return its exit code (negative: the signal that ended it) and its output."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         child = os.fork()
         if child == 0:
             code = 70
             try:
-                os.dup2(printed.fileno(), 1)
-                os.dup2(printed.fileno(), 2)
-                # CPU time, so that a mutant with an endless loop ends on a busy machine as well.
-                resource.setrlimit(resource.RLIMIT_CPU, (int(patience_s) + 1,) * 2)
-                code = work()
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
+                # A limit of CPU time ends an endless loop after the same work on a busy machine.
+                resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_limit_s) + 1,) * 2)
+                code = task()
             finally:
                 if sys.exc_info()[0] is not None:
                     traceback.print_exc()
@@ -239,12 +241,12 @@ def in_a_fork(work: Callable[[], int], patience_s: float) -> tuple[int, str]:
                 sys.stderr.flush()
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        printed.seek(0)
-        return os.waitstatus_to_exitcode(status), printed.read()
+        output.seek(0)
+        return os.waitstatus_to_exitcode(status), output.read()
 
 
-class Telling(ast.NodeTransformer):
-    """Instrument a module: each statement records its line before it runs, which costs far less than a trace."""
+class StatementInstrumenter(ast.NodeTransformer):
+    """Make each statement of a module record its line before it runs; faster than `sys.settrace`."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -253,28 +255,28 @@ class Telling(ast.NodeTransformer):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list) and block:
-                reported = [each for statement in block for each in self._reported(statement)]
-                setattr(node, field, reported)
+                instrumented_block = [each for statement in block for each in self._instrument(statement)]
+                setattr(node, field, instrumented_block)
         for child in list(ast.iter_child_nodes(node)):
             self.visit(child)
         return node
 
-    def _reported(self, statement: ast.stmt) -> list[ast.stmt]:
-        is_words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if is_words or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
+    def _instrument(self, statement: ast.stmt) -> list[ast.stmt]:
+        is_docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if is_docstring or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
             return [statement]
-        call = ast.parse(f"__import__('builtins').reported({self.file!r}, {statement.lineno})").body[0]
+        call = ast.parse(f"__import__('builtins').record_statement({self.file!r}, {statement.lineno})").body[0]
         for node in ast.walk(call):
             ast.copy_location(node, statement)
         return [call, statement]
 
 
-class Changed(importlib.abc.MetaPathFinder):
+class ModuleReplacer(importlib.abc.MetaPathFinder):
     """Import changed modules instead of the original ones."""
 
     def __init__(self, trees: Mapping[Path, ast.Module]) -> None:
         self.codes = {
-            ".".join(module.relative_to(HOME).with_suffix("").parts).removesuffix(".__init__"): (
+            ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): (
                 str(module), compile(tree, str(module), "exec", dont_inherit=True)
             )
             for module, tree in trees.items()
@@ -289,125 +291,125 @@ class Changed(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(name, file, loader=loader)
 
 
-def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
-    """Run the tests of a group unchanged; return their seconds, and the tests that reach each line.
+def run_unchanged(group: str, modules: Sequence[Path]) -> dict[str, Any]:
+    """Run the tests of a group on the unchanged modules; return their CPU seconds and the tests that reach each line.
 
-    A test that fails unchanged is excluded with a message. Raises SystemExit if none is left.
+    A test that fails is excluded with a message. Raises SystemExit if no test remains.
     """
     with tempfile.TemporaryDirectory() as folder:
-        reported = Path(folder) / "told.json"
+        results_file = Path(folder) / "results.json"
 
-        def work() -> int:
-            watch = Watch()
-            builtins.reported = watch.reported  # type: ignore[attr-defined]
+        def task() -> int:
+            recorder = StatementRecorder()
+            builtins.record_statement = recorder.record_statement  # type: ignore[attr-defined]
             trees = {module: ast.parse(module.read_text(encoding="utf-8")) for module in modules}
-            telling = {module: Telling(str(module)).visit(tree) for module, tree in trees.items()}
-            sys.meta_path.insert(0, Changed(telling))  # type: ignore[arg-type]
-            code = pytest.main([*QUIET, *ROOMS[room][1]], plugins=[watch])
+            instrumented = {module: StatementInstrumenter(str(module)).visit(tree) for module, tree in trees.items()}
+            sys.meta_path.insert(0, ModuleReplacer(instrumented))  # type: ignore[arg-type]
+            code = pytest.main([*PYTEST_OPTIONS, *GROUPS[group][1]], plugins=[recorder])
             by_line: dict[str, list[str]] = defaultdict(list)
-            for test, lines in watch.of_test.items():
-                if test in watch.failed:
-                    sys.stderr.write(f"fails when nothing is changed, left out: {test}\n")
+            for test, lines in recorder.by_test.items():
+                if test in recorder.failed:
+                    sys.stderr.write(f"excluded, fails without a change: {test}\n")
                     continue
-                for file, line in lines | watch.imported:
+                for file, line in lines | recorder.imported:
                     by_line[f"{file}:{line}"].append(test)
-            reported.write_text(json.dumps({"seconds": watch.seconds, "by_line": by_line}), encoding="utf-8")
+            results_file.write_text(json.dumps({"seconds": recorder.seconds, "by_line": by_line}), encoding="utf-8")
             return int(code) if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and by_line else 2
 
-        code, printed = in_a_fork(work, 3600)
+        code, output = run_in_fork(task, 3600)
         if code != 0:
-            sys.stderr.write(printed[-3000:])
+            sys.stderr.write(output[-3000:])
         if code not in (0, 1):
             raise SystemExit(1)
-        known = dict(json.loads(reported.read_text(encoding="utf-8")))
-        slowest = sorted(known["seconds"].items(), key=lambda pair: -pair[1])[:12]
+        baseline = dict(json.loads(results_file.read_text(encoding="utf-8")))
+        slowest = sorted(baseline["seconds"].items(), key=lambda pair: -pair[1])[:12]
         sys.stderr.writelines(f"{seconds:6.1f} s  {test}\n" for test, seconds in slowest)
-        return known
+        return baseline
 
 
-def those_that_reach(mutant: Mutant, known: Mapping[str, Any], patience_s: float) -> tuple[list[str], float]:
-    """The tests that reach a mutant, in order, and their CPU seconds in the unchanged run."""
-    seconds: dict[str, float] = known["seconds"]
+def select_tests(mutant: Mutant, baseline: Mapping[str, Any], cpu_limit_s: float) -> tuple[list[str], float]:
+    """Return the tests that reach a mutant, in order, and their CPU seconds in the unchanged run."""
+    seconds: dict[str, float] = baseline["seconds"]
     first, last = mutant.lines
-    found = {test for line in range(first, last + 1) for test in known["by_line"].get(f"{mutant.module}:{line}", ())}
+    reaching_tests = {
+        test for line in range(first, last + 1) for test in baseline["by_line"].get(f"{mutant.module}:{line}", ())
+    }
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in seconds:
-        if test in found:
+        if test in reaching_tests:
             by_file[test.split("::")[0]].append(test)
     own = f"test_{mutant.module.stem}.py"
     files = sorted(by_file, key=lambda file: (not file.endswith(own), sum(seconds[test] for test in by_file[file])))
-    requested: list[str] = []
-    spent = 0.0
+    selected: list[str] = []
+    selected_s = 0.0
     for test in (test for file in files for test in by_file[file]):
-        if requested and spent + seconds[test] > patience_s:
+        if selected and selected_s + seconds[test] > cpu_limit_s:
             continue
-        requested.append(test)
-        spent += seconds[test]
-    return requested, spent
+        selected.append(test)
+        selected_s += seconds[test]
+    return selected, selected_s
 
 
-def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patience_s: float) -> str:
-    """The test that fails or how the process ended; empty if the mutant survives."""
-    requested, spent = those_that_reach(mutant, known, patience_s)
-    if not requested:
+def find_killer(mutant: Mutant, tree: ast.Module, baseline: Mapping[str, Any], cpu_limit_s: float) -> str:
+    """Return the test that fails, or the exit code of the process; empty if the mutant survives."""
+    selected, selected_s = select_tests(mutant, baseline, cpu_limit_s)
+    if not selected:
         return ""
 
-    def work() -> int:
-        sys.meta_path.insert(0, Changed({mutant.module: tree}))
-        return int(pytest.main([*QUIET, "-x", *requested]))
+    def task() -> int:
+        sys.meta_path.insert(0, ModuleReplacer({mutant.module: tree}))
+        return int(pytest.main([*PYTEST_OPTIONS, "-x", *selected]))
 
-    code, printed = in_a_fork(work, 60 + 10 * spent)
+    code, output = run_in_fork(task, 60 + 10 * selected_s)
     if code == 0:
         return ""
-    failed = [line.split(" - ")[0] for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line.split(" - ")[0] for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return failed[0] if failed else f"ended with code {code}"
 
 
-def measured(room: str, requested: argparse.Namespace, again: set[str]) -> dict[str, Any]:
-    """The figures of a group of modules."""
-    modules = sorted((HOME / "ccs_model").glob(ROOMS[room][0]))
-    known = as_they_are(room, modules)
-    every = [mutant for module in modules for mutant in mutants_of(module)]
-    drawn = random.Random(requested.seed).sample(every, min(requested.sample, len(every)))
-    survived, unreached, n_tried = [], [], 0
-    for mutant in drawn:
+def measure_group(group: str, args: argparse.Namespace, only: set[str]) -> dict[str, Any]:
+    """Test a sample of mutants of a group and return the counts and survivors."""
+    modules = sorted((ROOT / "ccs_model").glob(GROUPS[group][0]))
+    baseline = run_unchanged(group, modules)
+    mutants = [mutant for module in modules for mutant in generate_mutants(module)]
+    sample = random.Random(args.seed).sample(mutants, min(args.sample, len(mutants)))
+    survived, not_reached, n_tested = [], [], 0
+    for mutant in sample:
         tree, place = mutant.tree()
-        if again and place not in again:
+        if only and place not in only:
             continue
-        killer = killer_of(mutant, tree, known, requested.patience)
-        n_tried += 1
+        killer = find_killer(mutant, tree, baseline, args.patience)
+        n_tested += 1
         if not killer:
             survived.append(place)
-            if not those_that_reach(mutant, known, requested.patience)[0]:
-                unreached.append(place)
-        sys.stderr.write(f"{room} {n_tried}: {f'killed by {killer}' if killer else 'SURVIVED'}: {place}\n")
-    score = (n_tried - len(survived)) / n_tried if n_tried else None
-    counts = {"mutants": len(every), "tried": n_tried, "score_share": score}
-    return {**counts, "survived": survived, "no_test_reaches": unreached}
+            if not select_tests(mutant, baseline, args.patience)[0]:
+                not_reached.append(place)
+        sys.stderr.write(f"{group} {n_tested}: {f'killed by {killer}' if killer else 'SURVIVED'}: {place}\n")
+    score = (n_tested - len(survived)) / n_tested if n_tested else None
+    counts = {"mutants": len(mutants), "tested": n_tested, "score_share": score}
+    return {**counts, "survived": survived, "not_reached_by_tests": not_reached}
 
 
 def main() -> int:
     """Parse the command line, run the groups, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__.split("\n")[0])
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"{', '.join(ROOMS)}; all of them when left out")
-    parser.add_argument("--sample", type=int, default=60, help="mutants drawn of each room")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--sample", type=int, default=60, help="number of mutants drawn per group")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--patience", type=float, default=60.0, help="processor seconds of tests against one mutant")
-    parser.add_argument("--again", type=Path, help="an earlier answer: only what survived in it is tried")
-    requested = parser.parse_args()
-    if unknown := set(requested.rooms) - set(ROOMS):
-        parser.error(f"no room {', '.join(sorted(unknown))}; there are {', '.join(ROOMS)}")
-    again: set[str] = set()
-    if requested.again:
-        again = {
-            place for room in json.loads(requested.again.read_text("utf-8")).values() for place in room["survived"]
-        }
-    os.chdir(HOME)
-    sys.path.insert(0, str(HOME))
-    for name in LIBRARIES:
+    parser.add_argument("--patience", type=float, default=60.0, help="CPU seconds of tests per mutant")
+    parser.add_argument("--again", type=Path, help="output of an earlier run: test only its survivors")
+    args = parser.parse_args()
+    if unknown := set(args.groups) - set(GROUPS):
+        parser.error(f"unknown group: {', '.join(sorted(unknown))}; known: {', '.join(GROUPS)}")
+    only: set[str] = set()
+    if args.again:
+        only = {place for group in json.loads(args.again.read_text("utf-8")).values() for place in group["survived"]}
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    for name in PRELOADED_MODULES:
         importlib.import_module(name)
-    found = {room: measured(room, requested, again) for room in requested.rooms or ROOMS}
-    sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    results = {group: measure_group(group, args, only) for group in args.groups or GROUPS}
+    sys.stdout.write(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

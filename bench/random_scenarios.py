@@ -1,9 +1,8 @@
 """`python -m bench.random_scenarios [--check 20000] [--optimize 2000]`: random scenarios through the commands.
 
 Scenarios are drawn from the schema by `tests/unit/properties/test_untrusted_input.py`. `check` and `optimize --effort
-quick` must end with a documented exit code and never with an internal error; a plan with a failed check ends with
-another one. The counts by exit code are printed as JSON, with the scenarios that failed and those without a plan
-within the limit, which stderr has at once.
+quick` must end with a documented exit code and without an internal error. Prints the counts by exit code as JSON, with
+the scenarios that failed and those that reached the time limit without a plan; stderr reports each of these at once.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ from bench.measurement import report_progress
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_untrusted_input import SCENARIOS
 
-# Success, options, input, infeasible; anything else is a failure, or a limit that came before a plan.
-_DOCUMENTED = (0, 2, 3, 4, 5)
-_LIMIT = 6
-_SECONDS = 20
+# Success, usage, input, infeasible, plan with a limit. Other codes are failures, except a limit without a plan.
+_DOCUMENTED_CODES = (0, 2, 3, 4, 5)
+_LIMIT_CODE = 6
+_TIME_LIMIT_S = 20
 
 
-def drawn(n: int, first: int, use: Callable[[dict[str, Any]], object]) -> None:
-    """Give `n` scenarios to `use`."""
+def draw_scenarios(n: int, first_seed: int, handle: Callable[[dict[str, Any]], object]) -> None:
+    """Call `handle` with `n` random scenarios."""
     if not n:
         return
 
-    @seed(first)
+    @seed(first_seed)
     @settings(
         max_examples=n, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     @given(values=SCENARIOS)
-    def each(values: dict[str, Any]) -> None:
-        use(values)
+    def handle_each(values: dict[str, Any]) -> None:
+        handle(values)
 
-    each()
+    handle_each()
 
 
-class Runs:
-    """Commands on random scenarios in one folder: exit codes, and what failed."""
+class ScenarioRuns:
+    """Runs commands on random scenarios in one folder, and records exit codes and failures."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,37 +70,37 @@ class Runs:
         with path.open("w", encoding="utf-8") as file:
             YAML().dump(values, file)
         code, output = self._run("check", str(path))
-        self._judge("check", code, output, values)
+        self._record_failure("check", code, output, values)
         return code
 
     def optimize(self, values: dict[str, Any]) -> None:
-        """Run `optimize` where `check` finds no error."""
+        """Run `optimize` if `check` finds no error."""
         if self.check(values):
             return
         run = self.folder / f"run-{sum(self.codes.get('optimize', Counter()).values())}"
-        limits = ["--effort", "quick", "--time-limit", str(_SECONDS), "-q"]
+        limits = ["--effort", "quick", "--time-limit", str(_TIME_LIMIT_S), "-q"]
         code, output = self._run("optimize", str(self.folder / "scenario.yaml"), "--out", str(run), *limits)
-        self._judge("optimize", code, output, values)
+        self._record_failure("optimize", code, output, values)
 
-    def _judge(self, command: str, code: int, output: str, values: dict[str, Any]) -> None:
-        """Keep a scenario that failed, or that met the limit without a plan."""
-        if code == _LIMIT or code not in _DOCUMENTED or "internal error" in output:
-            kept = self.limited if code == _LIMIT else self.failed
-            kept.append({"command": command, "code": code, "scenario": values, "output": output[-2_000:]})
-            report_progress(json.dumps(kept[-1], default=str))
+    def _record_failure(self, command: str, code: int, output: str, values: dict[str, Any]) -> None:
+        """Record a scenario that failed, or that reached the time limit without a plan."""
+        if code == _LIMIT_CODE or code not in _DOCUMENTED_CODES or "internal error" in output:
+            records = self.limited if code == _LIMIT_CODE else self.failed
+            records.append({"command": command, "code": code, "scenario": values, "output": output[-2_000:]})
+            report_progress(json.dumps(records[-1], default=str))
 
 
 def main() -> None:
-    """Draw, run, print."""
+    """Draw scenarios, run the commands, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.random_scenarios")
-    parser.add_argument("--check", type=int, default=20_000)
-    parser.add_argument("--optimize", type=int, default=2_000)
+    parser.add_argument("--check", type=int, default=20_000, help="number of scenarios for check")
+    parser.add_argument("--optimize", type=int, default=2_000, help="number of scenarios for optimize")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = Runs(Path(folder))
-        drawn(asked.check, asked.seed, runs.check)
-        drawn(asked.optimize, asked.seed + 1, runs.optimize)
+        runs = ScenarioRuns(Path(folder))
+        draw_scenarios(args.check, args.seed, runs.check)
+        draw_scenarios(args.optimize, args.seed + 1, runs.optimize)
     sys.stdout.write(
         json.dumps({"exit_codes": runs.codes, "failed": runs.failed, "limited": runs.limited}, indent=1, default=str)
         + "\n"

@@ -16,7 +16,7 @@ SCRIPT = """
 import ast
 from pathlib import Path
 from bench import mutants
-file = mutants.HOME / "ccs_model" / "units.py"
+file = mutants.ROOT / "ccs_model" / "units.py"
 text = '''
 @frozen(True)
 def twice(x: Literal[3], rows):
@@ -28,7 +28,7 @@ def twice(x: Literal[3], rows):
     return -x * 2
 '''
 Path.read_text = lambda *_, **__: text
-for mutant in mutants.mutants_of(file):
+for mutant in mutants.generate_mutants(file):
     print(mutant.lines, mutant.tree()[1].split(": ", 1)[1])
 """
 

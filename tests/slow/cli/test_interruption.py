@@ -203,4 +203,4 @@ def test_a_scenario_gives_identical_files_in_every_environment() -> None:
     command = [sys.executable, "-m", "bench.reproducibility", "--quick", "--pilot-runs", "0"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "as it is: 22 files the same" in ended.stderr
+    assert "baseline: 22 files identical" in ended.stderr
