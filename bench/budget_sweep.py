@@ -47,13 +47,13 @@ def measure_sweep(seed: int, n_budgets: int) -> tuple[float, float, float]:
     budgets = np.linspace(0.0, float(matrix.row_upper[0]), n_budgets + 1)[1:]
     moving_limit = MovingLimit(matrix, 0, options)
     moving_limit.solve_at(float(budgets[-1]))
-    began = time.process_time()
+    started = time.process_time()
     warm = [moving_limit.solve_at(float(budget)) for budget in budgets]
-    warm_s = (time.process_time() - began) / n_budgets
-    began = time.process_time()
+    warm_s = (time.process_time() - started) / n_budgets
+    started = time.process_time()
     # Cold solves take similar times, so only every fifth is measured.
     cold = {k: cold_value(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
-    cold_s = (time.process_time() - began) / len(cold)
+    cold_s = (time.process_time() - started) / len(cold)
     largest_difference = max(
         abs(warm_point.value - value) / max(abs(value), 1.0) for k, value in cold.items() if (warm_point := warm[k])
     )

@@ -41,7 +41,7 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
     yield Figure("B10", "ccs-model --help, wall time", "s", median(help_s), HELP_S, {}, {"help_s": help_s})
     name = "shanxi" if quick else "pilot-zones"
     report_progress(f"B10: optimize scenarios/{name}.yaml")
-    with tempfile.TemporaryDirectory() as home:
-        out = Path(home) / "run"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
         wall_s, cpu_s = time_command("optimize", f"scenarios/{name}.yaml", "--out", str(out), "--quiet")
     yield Figure("B10", f"optimize {name}, CPU", "s", cpu_s, OPTIMIZE_CPU_S, {"wall_s": wall_s})

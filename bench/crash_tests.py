@@ -337,9 +337,11 @@ def _check_complete_run(workspace: Workspace, tally: Tally) -> bool:
 
 def main() -> int:
     """Parse the command line, run the test, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.crash_tests", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.crash_tests", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=200, help="number of kills")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     parser.add_argument("--forked", action="store_true", help="fork from a process with the libraries loaded")
     parser.add_argument("--writing", action="store_true", help="kill only after the first temporary file of a run")
     parser.add_argument("--ctrl-c", type=int, default=0, metavar="N", help="send N SIGINTs instead of the kills")

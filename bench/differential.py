@@ -211,9 +211,11 @@ def compare(n: int) -> Comparison:
 
 def main() -> int:
     """Compare the requested cases and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.differential", description=__doc__.split("\n")[0])
-    parser.add_argument("--problems", type=int, default=500)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.differential", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--problems", type=int, default=500, help="number of problems")
+    parser.add_argument("--first", type=int, default=0, help="number of the first problem")
     args = parser.parse_args()
     cases = range(args.first, args.first + args.problems)
     results = {}

@@ -82,9 +82,11 @@ def write_to_full_disk(
 
 def main() -> int:
     """Parse the command line, run the trials, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.full_disk", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.full_disk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=100, help="number of disks")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     args = parser.parse_args()
     rng = random.Random(args.seed)
     counts = {WRITTEN: 0, FILE_ERROR: 0}

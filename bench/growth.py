@@ -6,9 +6,9 @@ with own pipes and integer decisions (`generated_inventories`), from reading to 
 
 from __future__ import annotations
 
+import argparse
 import math
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -134,10 +134,16 @@ def _format_seconds(seconds: float) -> str:
 
 def main() -> None:
     """Measure the curves, rewrite the chart after each, and print the values."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, help="chart to write, in SVG")
+    parser.add_argument("--quick", action="store_true", help="measure only the smallest case of each curve")
+    args = parser.parse_args()
     curves: list[Curve] = []
-    for curve in measure_curves(quick="--quick" in sys.argv[2:]):
+    for curve in measure_curves(quick=args.quick):
         curves.append(curve)
-        Path(sys.argv[1]).write_text(draw_chart(curves), encoding="utf-8")
+        args.file.write_text(draw_chart(curves), encoding="utf-8")
         row = ", ".join(
             f"{n:,} {_format_seconds(seconds)}" + ("" if peak_gb is None else f" ({peak_gb:.1f} GB)")
             for n, seconds, peak_gb in curve.points

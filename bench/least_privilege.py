@@ -125,7 +125,11 @@ def meets_expectations(report: dict[str, object]) -> bool:
 
 def main() -> int:
     """Run the command and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.least_privilege", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.least_privilege",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--shm", action="store_true", help="provide an empty writable /dev/shm")
     parser.add_argument(
         "command", nargs="*", default=["optimize", "small.yaml", "-q"], help="ccs-model command, after --"

@@ -392,10 +392,12 @@ def measure_group(group: str, args: argparse.Namespace, only: set[str]) -> dict[
 
 def main() -> int:
     """Parse the command line, run the groups, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)} (default: all)")
     parser.add_argument("--sample", type=int, default=60, help="number of mutants drawn per group")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the sample")
     parser.add_argument("--patience", type=float, default=60.0, help="CPU seconds of tests per mutant")
     parser.add_argument("--again", type=Path, help="output of an earlier run: test only its survivors")
     args = parser.parse_args()

@@ -52,7 +52,7 @@ class NetworkCase:
     target_share
         Share of all CO₂ that must be captured; None for a price.
     price
-        USD per tonne stored, where there is no target.
+        CO₂ price in USD per tonne stored; used if `target_share` is None.
     n_clusters
         Number of clusters of sources; 0 for uniformly distributed sources.
     """
@@ -250,7 +250,11 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 def main() -> None:
     """Run the selected cases, or all, and print median and largest ratio."""
-    parser = argparse.ArgumentParser(prog="python -m bench.network_library")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.network_library",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("cases", nargs="*", help="prefixes of case names (default: all cases)")
     parser.add_argument("--limit", type=float, default=TIME_LIMIT_S, help="limit of each solve in seconds")
     args = parser.parse_args()

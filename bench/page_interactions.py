@@ -67,9 +67,13 @@ def measure_interactions(page: Path, repeats: int) -> list[tuple[str, float, flo
 
 def main() -> None:
     """Parse the command line, measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", type=Path)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.page_interactions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("page", type=Path, help="HTML page of a run")
+    parser.add_argument("--repeats", type=int, default=15, help="measured repeats of each interaction")
     args = parser.parse_args()
     sys.stdout.write("| interaction | median, ms | largest, ms |\n|---|---|---|\n")
     for name, median, largest in measure_interactions(args.page, args.repeats):

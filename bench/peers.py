@@ -38,7 +38,7 @@ def contrib_s(matrix: Matrix) -> float:
     """Build plain Pyomo rules and pass them through pyomo.contrib.solver."""
     started = time.process_time()
     model = _plain_rules(matrix)
-    # Only the hand-over is measured, so the solver stops at once.
+    # Only the hand-over is measured, so the solver stops immediately.
     ContribHighs().solve(
         model,
         time_limit=0.001,

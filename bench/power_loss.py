@@ -361,7 +361,9 @@ def _is_inside(event: Sequence[str], workdir: Path) -> bool:
 
 def main() -> int:
     """Print one JSON object; return 1 if a state violates the guarantee."""
-    parser = argparse.ArgumentParser(prog="python -m bench.power_loss", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.power_loss", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--record", type=Path, metavar="LOG", help=argparse.SUPPRESS)
     parser.add_argument("command", nargs="*", default=DEFAULT_COMMAND, help="ccs-model command, after --")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 Scenarios are drawn from the schema by `tests/unit/properties/test_untrusted_input.py`. `check` and `optimize --effort
 quick` must end with a documented exit code and without an internal error. Prints the counts by exit code as JSON, with
-the scenarios that failed and those that reached the time limit without a plan; stderr reports each of these at once.
+the scenarios that failed and those that reached the time limit without a plan. Stderr reports these immediately.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.measurement import report_progress
 from ccs_model.cli import group, outcome_of
 from tests.unit.properties.test_untrusted_input import SCENARIOS
 
-# Success, usage, input, infeasible, plan with a limit. Other codes are failures, except a limit without a plan.
+# Documented exit codes with a result. Other codes are failures, except that of a limit without a plan.
 _DOCUMENTED_CODES = (0, 2, 3, 4, 5)
 _LIMIT_CODE = 6
 _TIME_LIMIT_S = 20
@@ -92,10 +92,14 @@ class ScenarioRuns:
 
 def main() -> None:
     """Draw scenarios, run the commands, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.random_scenarios")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.random_scenarios",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--check", type=int, default=20_000, help="number of scenarios for check")
     parser.add_argument("--optimize", type=int, default=2_000, help="number of scenarios for optimize")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         runs = ScenarioRuns(Path(folder))

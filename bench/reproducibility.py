@@ -227,7 +227,11 @@ def _run_under_load(scenario: Path, out: Path, load: int, cpu_share: float) -> d
 
 def main() -> int:
     """Parse the command line, compare, and print one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench.reproducibility", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.reproducibility",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--runs", type=int, default=20, help="number of runs")
     parser.add_argument("--pilot-runs", type=int, default=4, help="number of runs of replay and calibrate")
     parser.add_argument("--quick", action="store_true", help="compare two runs that differ in everything")

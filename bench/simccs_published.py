@@ -245,14 +245,18 @@ def build_published_model(
 
 def main() -> None:
     """Solve one model and print its results as one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--target", type=float)
-    parser.add_argument("--crf", type=float, default=0.1)
-    parser.add_argument("--years", type=float, default=30)
-    parser.add_argument("--unrounded", action="store_true")
-    parser.add_argument("--pipe-utilisation", type=float, default=1.0)
-    parser.add_argument("--gap", type=float, default=1e-9)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.simccs_published",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, help="folder in SimCCS format")
+    parser.add_argument("--target", type=float, help="capture target in Mt/y (default: none, with a price)")
+    parser.add_argument("--crf", type=float, default=0.1, help="capital recovery factor")
+    parser.add_argument("--years", type=float, default=30, help="years of injection")
+    parser.add_argument("--unrounded", action="store_true", help="do not round coefficients to five decimals")
+    parser.add_argument("--pipe-utilisation", type=float, default=1.0, help="share of the year in which pipes are used")
+    parser.add_argument("--gap", type=float, default=1e-9, help="relative MIP gap")
     parser.add_argument("--seed", type=int, help="shuffle the edges and reverse some of them")
     args = parser.parse_args()
     folder = apply_utilisation(read_files(args.folder), args.pipe_utilisation)

@@ -144,7 +144,9 @@ def check_concurrent_writes(lock_kind: str, workdir: Path, rounds: int) -> tuple
 
 def main() -> int:
     """Test the three lock kinds and print the counts."""
-    parser = argparse.ArgumentParser(prog="python -m bench.two_hosts", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.two_hosts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--rounds", type=int, default=100, help="number of folders that both write concurrently, per lock kind"
     )
