@@ -52,7 +52,7 @@ def measure_sweep(seed: int, n_budgets: int) -> tuple[float, float, float]:
     warm_s = (time.process_time() - started) / n_budgets
     started = time.process_time()
     # Cold solves take similar times, so only every fifth is measured.
-    cold = {k: cold_value(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
+    cold = {k: solve_cold(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
     cold_s = (time.process_time() - started) / len(cold)
     largest_difference = max(
         abs(warm_point.value - value) / max(abs(value), 1.0) for k, value in cold.items() if (warm_point := warm[k])
@@ -60,7 +60,7 @@ def measure_sweep(seed: int, n_budgets: int) -> tuple[float, float, float]:
     return warm_s, cold_s, largest_difference
 
 
-def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
+def solve_cold(matrix: Matrix, budget: float, options: SolverOptions) -> float:
     """Return the optimum of the model, solved cold in a new solver instance."""
     highs = Highs.lp_relaxation(matrix, options)
     highs.set_row(0, -np.inf, budget)

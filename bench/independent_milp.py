@@ -122,15 +122,15 @@ class ObjectiveWeights:
     def captured_kt(self, period: int, cost_per_t: float) -> float:
         """Return the weight of 1 kt/y captured in a period: cost less payments, and the value of its abatement."""
         paid = 0.0 if self.case.objective == "max_net_benefit" else self.case.paid_per_t
-        return (cost_per_t - paid) / 1000.0 * self.annual(period) - self._avoided(period)
+        return (cost_per_t - paid) / 1000.0 * self.annual(period) - self._avoided_kt(period)
 
     def pump_power(self, period: int, kwh_per_t: float) -> float:
         """Return the weight of the pump power of 1 kt/y in a period."""
         case = self.case
         emitted = kwh_per_t * case.grid_kg_per_kwh / 1000.0
-        return kwh_per_t * case.power_per_kwh / 1000.0 * self.annual(period) + emitted * self._avoided(period)
+        return kwh_per_t * case.power_per_kwh / 1000.0 * self.annual(period) + emitted * self._avoided_kt(period)
 
-    def _avoided(self, period: int) -> float:
+    def _avoided_kt(self, period: int) -> float:
         """Return the value of 1 kt/y avoided in a period."""
         if self.case.objective == "max_abatement":
             return float(len(self.case.period_years[period]))
@@ -409,8 +409,8 @@ def _add_links(network: SharedNetwork) -> None:
             for (_, mean_flow), (_, peak_flow) in zip(mean, above_mean, strict=True):
                 _bound_peak(network, s, [(1.0, mean_flow)], peak_flow)
         if network.post_horizon_yr:
-            every = [(network.post_horizon_yr * amount, at) for amount, at in capacity]
-            model.row([*_add_flows(network.balance, model, a, b, -1), *every], -math.inf, 0.0)
+            post_horizon_capacity = [(network.post_horizon_yr * amount, at) for amount, at in capacity]
+            model.row([*_add_flows(network.balance, model, a, b, -1), *post_horizon_capacity], -math.inf, 0.0)
 
 
 def _add_flows(balance: dict[tuple[str, int], Terms], model: Milp, a: str, b: str, period: int) -> Terms:

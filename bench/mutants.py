@@ -104,7 +104,7 @@ class Mutant:
     # first and last line of the enclosing statement
     lines: tuple[int, int]
 
-    def tree(self) -> tuple[ast.Module, str]:
+    def apply(self) -> tuple[ast.Module, str]:
         """Return the changed module, and a text with location and change."""
         tree = ast.parse(self.module.read_text(encoding="utf-8"))
         node = list(ast.walk(tree))[self.node_index]
@@ -375,7 +375,7 @@ def measure_group(group: str, args: argparse.Namespace, only: set[str]) -> dict[
     sample = random.Random(args.seed).sample(mutants, min(args.sample, len(mutants)))
     survived, not_reached, n_tested = [], [], 0
     for mutant in sample:
-        tree, place = mutant.tree()
+        tree, place = mutant.apply()
         if only and place not in only:
             continue
         killer = find_killer(mutant, tree, baseline, args.patience)

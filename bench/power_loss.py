@@ -242,7 +242,7 @@ def final_names(names: dict[int, dict[str, Inode]], folder: int = 0, parent: str
             yield from final_names(names, inode.number, f"{parent}{name}/")
 
 
-def version_of(names: dict[int, dict[str, Inode]], path: str) -> Version:
+def find_version(names: dict[int, dict[str, Inode]], path: str) -> Version:
     """Return inode and completeness of a file, and of all files of a run; None if absent."""
     folder = 0
     *parent, last = path.split("/")
@@ -251,15 +251,15 @@ def version_of(names: dict[int, dict[str, Inode]], path: str) -> Version:
         if inode is None or not inode.is_folder:
             return None
         folder = inode.number
-    return _version_of_inode(names, names[folder].get(last))
+    return _version_of(names, names[folder].get(last))
 
 
-def _version_of_inode(names: dict[int, dict[str, Inode]], inode: Inode | None) -> Version:
+def _version_of(names: dict[int, dict[str, Inode]], inode: Inode | None) -> Version:
     if inode is None:
         return None
     children = sorted(names[inode.number].items()) if inode.is_folder else []
     run_entries = [(name, each) for name, each in children if not name.startswith(".") and name not in _ADDED_LATER]
-    return inode.number, inode.is_complete, tuple((name, _version_of_inode(names, each)) for name, each in run_entries)
+    return inode.number, inode.is_complete, tuple((name, _version_of(names, each)) for name, each in run_entries)
 
 
 def _is_complete(found: Version) -> bool:
@@ -282,16 +282,16 @@ class Outcome:
 def examine(root: Path, before: Disk, events: Sequence[Sequence[str]], seed: int = 0) -> Outcome:
     """Replay the operations on the files of `before`, cut the power after each, and check the guarantee."""
     final = _copy(before)
-    versions: dict[str, set[Version]] = {path: {version_of(final.names, path)} for path in final_names(final.names)}
+    versions: dict[str, set[Version]] = {path: {find_version(final.names, path)} for path in final_names(final.names)}
     for event in events:
         final.apply(*event)
         for path in final_names(final.names):
             versions.setdefault(path, {None})
-            found = version_of(final.names, path)
+            found = find_version(final.names, path)
             if event[0] in {"rename", "exchange", "link"} and _is_complete(found):
                 versions[path].add(found)
     for path, allowed in versions.items():
-        if version_of(final.names, path) is None:
+        if find_version(final.names, path) is None:
             allowed.add(None)
     outcome, disk, rng = Outcome(), _copy(before), random.Random(seed)
     for n, event in enumerate(events, 1):
@@ -301,8 +301,8 @@ def examine(root: Path, before: Disk, events: Sequence[Sequence[str]], seed: int
         for names in _possible_states(disk, rng):
             outcome.states += 1
             for path, allowed in versions.items():
-                found = version_of(names, path)
-                if found not in ({version_of(final.names, path)} if is_end else allowed):
+                found = find_version(names, path)
+                if found not in ({find_version(final.names, path)} if is_end else allowed):
                     moment = "after the end" if is_end else f"after operation {n} ({' '.join(event)})"
                     outcome.issues.append(f"{path} is {_describe_state(found)} {moment}".replace(str(root), "."))
             if len(outcome.issues) >= _MAX_ISSUES:

@@ -29,7 +29,7 @@ def twice(x: Literal[3], rows):
 '''
 Path.read_text = lambda *_, **__: text
 for mutant in mutants.generate_mutants(file):
-    print(mutant.lines, mutant.tree()[1].split(": ", 1)[1])
+    print(mutant.lines, mutant.apply()[1].split(": ", 1)[1])
 """
 
 
