@@ -42,7 +42,7 @@ from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.directed_bound import lines_over_all_links, prove_by_directions
-from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_networks_of
 from ccs_model.solve.growth_network import growth_network_of
 from ccs_model.solve.normalised_money import NormalisedModel
 from ccs_model.solve.strategies import BUDGET_SWEEP, SIZES
@@ -330,7 +330,7 @@ class BudgetPointSearch:
             self.effort,
             run_tasks,
             self.report_progress,
-            partial(source_network_of, problem),
+            partial(source_networks_of, problem),
         )
         found = sweep.run(budgets)
         if found is None:

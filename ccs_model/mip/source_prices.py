@@ -33,6 +33,7 @@ Representations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -325,7 +326,7 @@ class PriceRounds:
         self,
         highs: Highs,
         connections: Connections | None,
-        network: SourceNetwork,
+        networks: Sequence[SourceNetwork],
         relaxation: Outcome,
         effort: float,
         stage: str,
@@ -338,8 +339,8 @@ class PriceRounds:
             Instance with the relaxation, solved.
         connections
             Network for the cut-sets; None for none.
-        network
-            The network in the last year.
+        networks
+            The network in one or more years; without any, the relaxation is returned as it is.
         relaxation
             Its optimum, with duals.
         effort
@@ -349,21 +350,23 @@ class PriceRounds:
         """
         matrix, added, deadline = highs.matrix, [], now() + self.until * effort
         sign = matrix.sign
-        prices: Floats | None = None
-        for _ in range(self.n_rounds):
+        prices: list[Floats | None] = [None] * len(networks)
+        for _ in range(self.n_rounds if networks else 0):
             x, dual = relaxation.x, relaxation.row_dual
             if x is None or dual is None or now() >= deadline:
                 break
-            paid = sign * (matrix.rows[network.money_rows].T @ dual[network.money_rows] - matrix.costs[0])
-            charges = _charges(network, np.maximum(paid, 0.0))
-            if prices is None:
-                aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
-                prices = np.tile(aggregated, (len(network.source), 1))
-            prices = self.ascent.run(network, charges, prices, x)
             new = [] if connections is None else connections.find_violated_cuts(x)
-            cut = inequality(network, charges, prices)
-            if float(cut[1] @ x[cut[0]]) > _VIOLATED:
-                new.append(cut)
+            for n, network in enumerate(networks):
+                paid = sign * (matrix.rows[network.money_rows].T @ dual[network.money_rows] - matrix.costs[0])
+                charges = _charges(network, np.maximum(paid, 0.0))
+                start = prices[n]
+                if start is None:
+                    aggregated = np.maximum(sign * network.sign * dual[network.balance], 0.0)
+                    start = np.tile(aggregated, (len(network.source), 1))
+                prices[n] = found = self.ascent.run(network, charges, start, x)
+                cut = inequality(network, charges, found)
+                if float(cut[1] @ x[cut[0]]) > _VIOLATED:
+                    new.append(cut)
             if not new:
                 break
             for columns, coefficients in new:

@@ -197,13 +197,13 @@ def _resume_at_limits(limits: Floats, solutions: Sequence[Floats], work: SweepWo
 
 
 def _price_at_limit(
-    model: SweepModel, network: SourceNetwork, limit: float, work: SweepWork, *, effort: float
+    model: SweepModel, networks: Sequence[SourceNetwork], limit: float, work: SweepWork, *, effort: float
 ) -> list[Cut]:
     """Inequalities by source at a limit."""
     highs = Highs.lp_relaxation(with_limit(model.matrix_with_cuts, model.row, limit), model.options)
     relaxation = highs.run(np.inf, "budget point: relaxation")
     rounds = work.strategy.stage(PriceAtLimits).rounds
-    return rounds.run(highs, None, network, relaxation, effort, "budget point")[0]
+    return rounds.run(highs, None, networks, relaxation, effort, "budget point")[0]
 
 
 def _sweep_limits(model: SweepModel, limits: Floats, work: SweepWork, *, effort: float) -> list[SweepPoint]:
@@ -271,8 +271,8 @@ class SweepSearch:
         Does the tasks.
     message
         Called with each phase.
-    source_network
-        Returns the network, with its sources, of a matrix within some arc groups; None without one.
+    source_networks
+        Returns the network, with its sources, of a matrix within some arc groups, in one or more years.
     """
 
     work: SweepWork
@@ -283,7 +283,7 @@ class SweepSearch:
     effort: float
     run_tasks: RunTasks
     message: MessageCallback
-    source_network: Callable[[Matrix], SourceNetwork | None]
+    source_networks: Callable[[Matrix], Sequence[SourceNetwork]]
 
     def run(self, limits: Floats) -> SweepResult | None:
         """Return points at the limits, from low to high.
@@ -355,12 +355,12 @@ class SweepSearch:
 
     def _with_prices(self, model: SweepModel, highest: float) -> SweepModel:
         """The model with inequalities by source from a few limits."""
-        stage, network = self.work.strategy.stage(PriceAtLimits), self.source_network(model.matrix)
-        if network is None:
+        stage, networks = self.work.strategy.stage(PriceAtLimits), self.source_networks(model.matrix)
+        if not networks:
             return model
         self.message("bounds by source")
         allowed = stage.share * self.effort
-        tasks = [partial(_price_at_limit, model, network, share * highest, effort=allowed) for share in stage.shares]
+        tasks = [partial(_price_at_limit, model, networks, share * highest, effort=allowed) for share in stage.shares]
         return replace(model, cuts=(*model.cuts, *(cut for cuts in self._run_parallel_tasks(tasks) for cut in cuts)))
 
     def _run_parallel_tasks(self, tasks: Sequence[SweepTask]) -> list[Any]:

@@ -56,7 +56,7 @@ from ccs_model.model.names import (
     WELL_LIMIT,
 )
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import connections_of, network_of, source_network_of
+from ccs_model.solve.fixed_charge_network import connections_of, earns_by_tonnes, network_of, source_networks_of
 from ccs_model.solve.network_presolve import one_way_model
 from ccs_model.solve.strategies import BOUND_BY_DIRECTIONS, PRICES_BY_SOURCE, PROVE_BY_DIRECTIONS
 
@@ -136,10 +136,8 @@ def _add_cuts_by_source(
     problem: Problem, highs: Highs, connections: Connections, relaxation: Outcome, effort: float, stage: str
 ) -> tuple[list[Cut], Outcome]:
     """The inequalities by source added to the instance, and the relaxation with them."""
-    network = source_network_of(problem, highs.matrix)
-    if network is None:
-        return [], relaxation
-    return PRICES_BY_SOURCE.run(highs, connections, network, relaxation, effort, stage)
+    networks = source_networks_of(problem, highs.matrix)
+    return PRICES_BY_SOURCE.run(highs, connections, networks, relaxation, effort, stage)
 
 
 def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOptions, stage: str) -> NamedBasis | None:
@@ -152,7 +150,12 @@ def basis_of_few_periods(problem: Problem, matrix: Matrix, options: SolverOption
 
 
 def without_network_of_other_periods(problem: Problem, matrix: Matrix) -> Matrix:
-    """Return a relaxation with the network in the last period, and where budgets, targets or oil fields need it."""
+    """Return a relaxation with the network in the last period, and where budgets, targets or oil fields need it.
+
+    Where retrofits earn money, every period is kept: without a network they would earn from the first year on.
+    """
+    if earns_by_tonnes(matrix):
+        return matrix
     kept = {problem.years[-1], *(target.year for target in problem.targets)}
     kept |= {matrix.row_constraints[i][1] for i in matrix.rows_of(CUMULATIVE_BUDGET)}
     # Without a network nothing limits what is injected for money.

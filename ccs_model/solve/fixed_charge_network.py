@@ -177,15 +177,25 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
     )
 
 
-def source_network_of(problem: Problem, matrix: Matrix) -> SourceNetwork | None:
-    """Return the network in the last year.
+def earns_by_tonnes(matrix: Matrix) -> bool:
+    """Whether the objective is money that retrofits earn, so that it pays to use the network in every year."""
+    gains = matrix.sign * matrix.costs[0]
+    return bool((gains[matrix.columns_of(PIPE)] < 0).any() and (gains[matrix.columns_of(BUILD)] > 0).any())
+
+
+def source_networks_of(problem: Problem, matrix: Matrix) -> list[SourceNetwork]:
+    """Return the network in the last year, and in every year where retrofits earn money.
 
     There is none where a line is free to use, or where columns of the network have been removed one by one.
     """
     assert problem.network is not None
     if problem.network.lines["is_free"].any():
-        return None
-    year = problem.years[-1]
+        return []
+    years = problem.years if earns_by_tonnes(matrix) else problem.years[-1:]
+    return [network for year in years if (network := _source_network(problem, matrix, year)) is not None]
+
+
+def _source_network(problem: Problem, matrix: Matrix, year: int) -> SourceNetwork | None:
     rows = [int(i) for i in matrix.rows_of(BALANCE) if matrix.row_constraints[i][1][1] == year]
     node_at = {matrix.row_constraints[i][1][0]: n for n, i in enumerate(rows)}
     ends: dict[object, list[tuple[int, float]]] = {}

@@ -10,11 +10,12 @@ import pytest
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.source_prices import Charges, PriceRounds, SourceNetwork, inequality
 from ccs_model.model.build_model import build_model
+from ccs_model.model.names import PIPE
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
-from ccs_model.solve import directed_bound
-from ccs_model.solve.directed_bound import bound_over_all_links
-from ccs_model.solve.fixed_charge_network import source_network_of
+from ccs_model.solve import directed_bound, fixed_charge_network
+from ccs_model.solve.directed_bound import bound_over_all_links, without_network_of_other_periods
+from ccs_model.solve.fixed_charge_network import source_networks_of
 from tests import hand_network
 
 EXACT = SolverOptions(1e-9)
@@ -29,8 +30,7 @@ def optimum(matrix: Matrix) -> tuple[float, np.ndarray]:
 
 def network_in(ring_problem: RingBuilder, budget: float) -> tuple[SourceNetwork, Matrix]:
     problem, matrix = ring_problem(budget)
-    network = source_network_of(problem, matrix)
-    assert network is not None
+    (network,) = source_networks_of(problem, matrix)
     return network, matrix
 
 
@@ -106,7 +106,28 @@ def test_the_inequalities_raise_the_bound_of_the_cheapest_plan_but_not_above_its
     assert with_prices > without * (1 + 1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("price", [10.0, 60.0])
+def test_bounds_of_plans_that_earn_money_keep_the_network_of_every_year(
+    hand_problem: Callable[..., Problem], price: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**hand_network.STAGED, "objective": "max_npv", "policy.paid_per_captured_t": price}
+    problem = hand_problem(changes, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
+    matrix = matrix_of(build_model(problem))
+    assert len(source_networks_of(problem, matrix)) == len(problem.years)
+    assert without_network_of_other_periods(problem, matrix) is matrix
+    with_every_year = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test")
+    for module in (directed_bound, fixed_charge_network):
+        monkeypatch.setattr(module, "earns_by_tonnes", lambda matrix: False)
+    assert len(source_networks_of(problem, matrix)) == 1
+    with_last_year = bound_over_all_links(problem, matrix, EXACT, effort=1e6, stage="test")
+    best, plan = optimum(matrix)
+    assert plan[matrix.columns_of(PIPE)].sum() >= 1
+    assert with_every_year is not None and with_last_year is not None
+    assert best * (1 - 1e-9) <= with_every_year < with_last_year
+
+
 def test_there_is_no_source_network_with_trucks(hand_problem: Callable[..., Problem]) -> None:
     trucks = {**hand_network.STAGED, "transport.trucks": True, "budget.total_mn": 300.0}
     problem = hand_problem(trucks, plants=hand_network.PLANTS, sites=hand_network.SITES, links=hand_network.RING)
-    assert source_network_of(problem, matrix_of(build_model(problem))) is None
+    assert source_networks_of(problem, matrix_of(build_model(problem))) == []

@@ -151,8 +151,8 @@ def test_rounds_of_inequalities_raise_the_bound_to_whole_pipes_and_sites(maximis
     # A fifth of the pipe and of the site: 40 − 15 / 5.
     assert sign * relaxation.objective == pytest.approx(37.0)
     alone = network([4.0], included=20.0)
-    assert PriceRounds().run(highs, None, alone, relaxation, 0.0, "late") == ([], relaxation)
-    cuts, outcome = PriceRounds(n_rounds=4).run(highs, None, alone, relaxation, 20.0, "test")
+    assert PriceRounds().run(highs, None, [alone], relaxation, 0.0, "late") == ([], relaxation)
+    cuts, outcome = PriceRounds(n_rounds=4).run(highs, None, [alone], relaxation, 20.0, "test")
     # The bound is not below the solution with pipe and site, 40 − 15, and close to it.
     assert 25.0 - 1e-6 <= sign * outcome.objective <= 25.0 + 0.02 * 15.0
     solution = np.array([1.0, 0.0, 1.0, 1.0, 4.0])
