@@ -67,7 +67,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
     from ccs_model.cli.output_guard import validate_import_folder
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.country_packs import has_pack
-    from ccs_model.inputs.geography import countries_with_outline
+    from ccs_model.inputs.geography import country_named
     from ccs_model.inputs.user_workbooks import template
     from ccs_model.scenario.fields import HOME
     from ccs_model.scenario.validation import same_name
@@ -75,7 +75,7 @@ def init(dir: Path | None, country: str | None, sectors: tuple[str, ...], invent
     validate_import_folder(dir or (inventory or Path()).parent)
     if country is not None and same_name(country, (HOME,)) is None:
         assert dir is not None
-        blank = None if sectors or has_pack(country) else same_name(country, countries_with_outline())
+        blank = None if sectors or has_pack(country) else country_named(country)
         if blank is not None:
             return _init_blank_country(dir, blank)
         return _init_country(dir, country, tuple(dict.fromkeys(each for word in sectors for each in word.split(","))))

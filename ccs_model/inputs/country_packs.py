@@ -23,7 +23,7 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import QUALITIES, Column, Source, read_dictionary
-from ccs_model.inputs.geography import countries_with_outline
+from ccs_model.inputs.geography import countries_with_outline, country_named
 from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.user_tables import INSTEAD
 from ccs_model.paths import data_folder
@@ -117,8 +117,10 @@ def pack_of(country: str, sectors: Sequence[str] = (), root: Path | None = None)
     if named is None:
         listed = ", ".join(sorted({HOME, *countries(root)}))
         # The name of another country is no misspelling: Spain is not Japan.
-        near = most_similar_name(country, (HOME, *known, *countries_with_outline()))
-        meant = f"did you mean '{near}'? " if near == HOME or near in known else ""
+        cutoff = 0.6 if country_named(country) else 0.75
+        near = most_similar_name(country, (HOME, *known, *countries_with_outline()), cutoff)
+        is_meant = near == HOME or near in known or (near and country_named(country) is None)
+        meant = f"did you mean '{near}'? " if is_meant else ""
         hint = f"{meant}there are {listed}; for others see docs/reference/other-countries.md and `ccs-model import gem`"
         raise InputError([Issue("--country", f"there is no pack of '{shown_text(country)}'", hint)])
     name, folder = known[named]

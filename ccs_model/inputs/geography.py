@@ -12,6 +12,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.paths import data_folder
 from ccs_model.scenario.fields import HOME
+from ccs_model.scenario.validation import visible_form
 
 _KM_PER_DEGREE = 111.195
 _OUTLINE_NAME = {"Inner Mongolia": "Inner Mongol"}
@@ -73,7 +74,14 @@ def _land_near(points: Floats, margin: float = 0.0) -> Iterator[tuple[Ring, Ints
 
 def countries_with_outline() -> tuple[str, ...]:
     """Return the names of all countries with an outline, and other names of them."""
-    return tuple(_outlines_by_name())
+    return tuple(filter(None, _outlines_by_name()))
+
+
+def country_named(name: str) -> str | None:
+    """Return the country with an outline that has this name in any spelling (Viet Nam); None without one."""
+    known = countries_with_outline()
+    seen = visible_form(name)
+    return name if name in known else next((each for each in known if visible_form(each) == seen), None)
 
 
 @cache

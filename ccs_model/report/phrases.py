@@ -204,9 +204,10 @@ def storage_range(cost_per_t: float | None, band: Mapping[str, Any] | None, mone
     if cost_per_t is None or band is None:
         return ""
     place = "within"
-    if cost_per_t < band["low_per_t"]:
+    # A cost that prints like an end of the range lies within it.
+    if round(cost_per_t, 1) < round(band["low_per_t"], 1):
         place = "below"
-    elif cost_per_t > band["high_per_t"]:
+    elif round(cost_per_t, 1) > round(band["high_per_t"], 1):
         place = "above"
     amounts = [cost_per_t, *(band[f"{name}_per_t"] for name in ("low", "high", "central"))]
     shown = [rounded_text(amount) for amount in amounts]

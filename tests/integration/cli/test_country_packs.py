@@ -146,6 +146,21 @@ def test_an_unknown_country_is_reported_with_the_closest_match_and_the_list(tmp_
     assert not (tmp_path / "zone").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "found"), [("Viet Nam", "Viet Nam"), ("vietnam", "Viet"), ("côte d'ivoire", "Côte d'Ivoire")]
+)
+def test_a_country_is_known_by_each_spelling_of_its_name(tmp_path: Path, name: str, found: str) -> None:
+    code, stdout, stderr = run("init", str(tmp_path / "zone"), "--country", name)
+    assert code == 0, stderr
+    assert f"scenario.yaml for {found}" in stdout
+
+
+@pytest.mark.parametrize(("name", "meant"), [("Marocco", "Morocco"), ("Spayn", "Spain")])
+def test_a_misspelt_country_without_a_pack_is_suggested(tmp_path: Path, name: str, meant: str) -> None:
+    code, _, stderr = run("init", str(tmp_path / "zone"), "--country", name)
+    assert code == 3 and f"did you mean '{meant}'?" in stderr
+
+
 @pytest.mark.parametrize(("name", "sectors"), [("Nowhere", ()), ("Spain", ("--sector", "steel"))])
 def test_a_country_without_a_pack_is_reported_without_a_suggestion(
     tmp_path: Path, name: str, sectors: tuple[str, ...]
