@@ -20,7 +20,7 @@ import ccs_model
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Unit = Literal["ratio", "share", "difference", "s"]
+Unit = Literal["ratio", "share", "difference", "s", "count"]
 
 SCHEMA = "ccs-model/bench/2"
 # NumPy's linear algebra libraries use one thread per core unless these variables are set before they are loaded.
@@ -126,8 +126,8 @@ def as_table(figures: Sequence[Figure]) -> str:
 
 
 def _unit_of(peer: str, figure: Figure) -> Unit:
-    """Return the unit of a peer: seconds if its name ends in `_s`, otherwise the unit of the figure."""
-    return "s" if peer.endswith("_s") else figure.unit
+    """Return the unit of a peer: seconds if its name ends in `_s`, a count after `n_`, otherwise that of the figure."""
+    return "s" if peer.endswith("_s") else "count" if peer.startswith("n_") else figure.unit
 
 
 def _format_value(value: float | None, unit: Unit) -> str:
@@ -137,6 +137,8 @@ def _format_value(value: float | None, unit: Unit) -> str:
         return f"{100 * value:.2f} %"
     if unit == "difference":
         return f"{value:.0e}"
+    if unit == "count":
+        return f"{value:,.0f}"
     if unit == "s":
         return f"{value:.1f} s" if abs(value) >= 1.0 else f"{value:.3g} s"
     return f"{value:.2f}"

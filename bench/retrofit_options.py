@@ -51,4 +51,4 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
         runs: Sequence[tuple[float, int]] = [run_in_process(measure_options, changes, n_plants) for _ in range(n_runs)]
         cpu_s = [each for each, _ in runs]
         label = f"options of {n_plants:,} plants, {name}, CPU"
-        yield Figure("OPT", label, "s", median(cpu_s), 5.0, {"options": float(runs[0][1])}, {"package_s": cpu_s})
+        yield Figure("OPT", label, "s", median(cpu_s), 5.0, {"n_options": float(runs[0][1])}, {"package_s": cpu_s})

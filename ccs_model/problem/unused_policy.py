@@ -49,6 +49,7 @@ def _policy(problem: Problem) -> Iterator[str]:
         return place_of(scenario, f"policy.{key}")
 
     yield from _payments(problem)
+    yield from _growth_of_value_added(problem)
     if problem.objective == "min_cost" and not problem.is_static:
         without = ["policy.carbon_price_per_t"] if accounts.credit_per_t.any() else []
         budget = scenario.budget
@@ -95,6 +96,30 @@ def _policy(problem: Problem) -> Iterator[str]:
         )
     elif policy.surplus_band_share == 0:
         yield f"{at('surplus_band_share')}: no tonne is sold on the carbon market, since the band is 0"
+
+
+def _growth_of_value_added(problem: Problem) -> Iterator[str]:
+    """A growth rate of value added without a carbon intensity goal that is judged with projected value added."""
+    key = "policy.value_added_growth_rate"
+    if key not in problem.scenario.places:
+        return
+    goals = problem.inputs["policy/intensity"]
+    goals = goals[(goals["measure"] == "target") & goals["last_year"].isin(problem.calendar)]
+    known = []
+    for name in ("policy/provincial_co2", "policy/value_added"):
+        table = problem.inputs[name]
+        table = table[table["quality"] != "assumed"]
+        known.append({*zip(table["province"], table["year"], strict=True)})
+    co2, value_added = known
+    spans = list(zip(goals["first_year"], goals["last_year"], strict=True))
+    for zone in problem.zones:
+        if any((zone, first) in co2 & value_added and (zone, last) not in value_added for first, last in spans):
+            return
+    yield (
+        f"{named_place(problem.scenario, key)} has no effect: no carbon intensity goal is judged with projected value "
+        "added; it needs CO2 and value added of the province in the first year of a five-year plan that ends within "
+        "the horizon"
+    )
 
 
 def _payments(problem: Problem) -> Iterator[str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,12 +29,15 @@ import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.economics.policy import price_path
 from ccs_model.errors import MissingExtraError
+from ccs_model.inputs import load_inputs
+from ccs_model.inputs.cells import shipped_rows
 from ccs_model.plan.plan import FRONTIER_SCHEMA, NO_REGRET_SHARE, UNCERTAINTY_SCHEMA, Frontier, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text, records, to_plain_values
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export.netcdf import netcdf_bytes
 from ccs_model.report.phrases import capitalise
 from ccs_model.report.pipe_tables import network_of, node_names, pipes_by_vintage, pipes_table
+from ccs_model.scenario.fields import SHIPPED_INVENTORIES
 from ccs_model.units import unit_text
 
 # Decimal places of coordinates; about 1 m.
@@ -223,11 +226,8 @@ _UNIT_OF_RATIOS = "1"
 _RATIOS = frozenset({"benefit_cost_ratio", "cost_factor", "debt_service_cover", "discount_factor"})
 
 Rows = Iterator[tuple[str, str, str, int, float]]
-# Branch of the IAMC variables of a sector's own stacks; of all others it is industry.
-_INDUSTRY = "Industry"
-_BRANCHES = MappingProxyType(
-    {**dict.fromkeys(("coal_power", "gas_power"), "Energy|Supply|Electricity"), "waste": "Waste"}
-)
+# Branches of the IAMC variables of the stacks of power stations and waste incinerators.
+_INDUSTRY, _POWER, _WASTE = "Industry", "Energy|Supply|Electricity", "Waste"
 
 
 def iamc_table(run: StoredRun) -> pd.DataFrame:
@@ -269,7 +269,7 @@ def _tonnes(run: StoredRun) -> Rows:
             "Carbon Sequestration|CCS": table["captured_ktpa"],
         }
     )
-    branches = table["sector"].map(_BRANCHES).fillna(_INDUSTRY)
+    branches = table["sector"].map(_branches(run, table["sector"].unique())).fillna(_INDUSTRY)
     for region, inside in _regions(run, table):
         year = table.loc[inside, "year"]
         yield from _rows(region, every[inside].groupby(year).sum(), "")
@@ -278,6 +278,15 @@ def _tonnes(run: StoredRun) -> Rows:
             for name, of_sector in of_branch.groupby(table["sector"]):
                 ending = _name(capitalise(str(name).replace("_", " ")))
                 yield from _rows(region, of_sector.groupby(year).sum(), f"|{branch}|{ending}")
+
+
+def _branches(run: StoredRun, sectors: Iterable[object]) -> dict[str, str]:
+    """Branch of each sector that produces electricity or burns waste; sectors of the user's own are in their tables."""
+    rows: list[dict[Any, Any]] = [*shipped_rows("streams/source_sectors")]
+    if not {*sectors} <= {*SHIPPED_INVENTORIES, *(row["sector"] for row in rows)}:
+        rows = load_inputs(run.scenario, allow_outside=True)["streams/source_sectors"].to_dict("records")
+    power = {row["sector"]: _POWER for row in rows if row["unit"] == "MWh"}
+    return power | {row["sector"]: _WASTE for row in rows if row["product"] == "waste"}
 
 
 def _rows(region: str, sums: pd.DataFrame, ending: str) -> Rows:

@@ -224,13 +224,19 @@ def drawn_zones(run: StoredRun) -> list[dict[str, Any]]:
 
 
 def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
-    """Return the abatement of each zone as delivered and designed, the reported one as a mark; None if all are 0."""
+    """Return the abatement of each zone as delivered and designed, the reported one as a mark; None if all are 0.
+
+    Without a calibration, units deliver what they were designed for, and each region has one bar.
+    """
     zones = drawn_zones(run)
+    is_region = not run.document["calibration"]
     names = {
         "abatement_share": "as_delivered",
         "uncalibrated_abatement_share": "as_designed",
         "reported_abatement_share": "as_reported",
     }
+    if is_region:
+        names = {"abatement_share": "abatement"}
     rows = [
         {
             "zone": words.value(str(zone["zone"]), "zone", "province"),
@@ -245,12 +251,11 @@ def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
     if not any(row["share"] for row in rows):
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
-    colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
+    colours = dict(zip(map(words, names.values()), (FIRST, SECOND, THIRD), strict=False))
     place = alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2))
-    is_region = not run.document["calibration"]
     of_zone = words("abatement_share_of_region" if is_region else "abatement_share")
     share = alt.X("share:Q", title=of_zone, axis=alt.Axis(format=".2~%", tickCount=6))
-    shade = shades("what", {each: colours[each] for each in message})
+    shade = alt.value(FIRST) if is_region else shades("what", {each: colours[each] for each in message})
     titles = {"zone:N": words("region" if is_region else "zone"), "what:N": words("abatement"), "share:Q": of_zone}
     tooltip = tooltips(titles, ".2%")
     bars = [row for row in rows if row["key"] != "as_reported"]
@@ -260,15 +265,13 @@ def zones_chart(run: StoredRun, words: PageLanguage) -> Any | None:
         reported = alt.Chart(data([row for row in rows if row["key"] == "as_reported"]))
         ticks = reported.mark_tick(thickness=4, size=28, opacity=1, stroke="#ffffff", strokeWidth=1)
         layers.append(ticks.encode(y=place, x=share, color=shade, tooltip=tooltip))
-    what = "Abatement of each zone as delivered, as designed and as reported"
+    what = "Abatement of each zone as delivered, as designed and as reported. As delivered"
     if is_region:
-        what = "Abatement of each region as delivered and as designed"
+        what = "Abatement of each region"
     each = "; ".join(
         f"{words.value(str(zone['zone']), 'zone', 'province')} {percent(zone['abatement_share'], 2)}" for zone in zones
     )
-    return style_chart(
-        alt.layer(*layers), words.sentence(f"{what}. As delivered: {each}"), _EDGE + _ROW * 4 * len(zones)
-    )
+    return style_chart(alt.layer(*layers), words.sentence(f"{what}: {each}"), _EDGE + _ROW * 4 * len(zones))
 
 
 def stakeholders_chart(run: StoredRun, words: PageLanguage) -> Any | None:

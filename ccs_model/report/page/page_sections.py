@@ -191,15 +191,19 @@ def zones(run: StoredRun, words: PageLanguage) -> Markup:
 
     Empty for one region of an uncalibrated plan, whose shares are those of the answer.
     """
-    if len(run.document["zones"]) == 1 and not run.document["calibration"]:
+    is_calibrated = bool(run.document["calibration"])
+    if len(run.document["zones"]) == 1 and not is_calibrated:
         return Markup("")
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
     delivered = PageColumn("abatement_share", f"{words('abatement')}{words.colon}{words('as_delivered')}")
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
+    # Without a calibration, units deliver what they were designed for.
+    of_calibration = ["uncalibrated_abatement_share", *(["reported_abatement_share"] if has_report else [])]
     columns = columns_of(
-        words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
-        "uncalibrated_abatement_share", *(["reported_abatement_share"] if has_report else []), zone=zone_word(run),
+        words, "zone", "baseline_ktpa", "avoided_ktpa", delivered if is_calibrated else "abatement_share",
+        "on_site_abatement_share", *(of_calibration if is_calibrated else []), zone=zone_word(run),
+        abatement_share="abatement_share_of_region",
     )  # fmt: skip
     highest = max(rows, key=lambda row: row["abatement_share"] or 0.0)
     share = percent(highest["abatement_share"], 2)

@@ -18,7 +18,7 @@ rows = [
     Figure("B8", "a ratio", "ratio", 0.41, 0.5, {"ours_s": 4.1}),
     Figure("B8", "a gap", "share", 0.0061, 0.006),
     Figure("B8", "no plan", "share", None, 0.3),
-    Figure("B8", "a moment", "s", 7.0),
+    Figure("B8", "a moment", "s", 7.0, None, {"n_options": 12345.0}),
 ]
 print(as_json(rows) if sys.argv[1] == "json" else as_table(rows))
 """
@@ -72,6 +72,7 @@ def test_figures_as_a_table_have_one_row_each():
     assert [line.split("  ")[0] for line in lines[2:6]] == ["B8"] * 4
     assert "0.61 %" in lines[3] and "≤ 0.60 %" in lines[3] and " no" in lines[3]
     assert "none" in lines[4]
+    assert lines[5].endswith("  n_options 12,345")
 
 
 @pytest.mark.slow

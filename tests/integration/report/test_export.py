@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from ccs_model.cli import group
 from ccs_model.cli.inspect_run import FORMATS as OFFERED
 from ccs_model.errors import FileError, InputError, MissingExtraError
+from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.export import formats as module
@@ -90,6 +91,25 @@ def test_power_stations_and_waste_incinerators_are_no_industry(run: StoredRun) -
         assert values(table, f"{variable}|Energy|Supply|Electricity") == pytest.approx(power)
         chemicals = values(before, f"{variable}|Industry|Chemicals")
         assert values(table, f"{variable}|Industry") == pytest.approx(chemicals)
+
+
+def test_sectors_of_ones_own_have_the_branch_of_their_product(
+    run: StoredRun, inputs: Inputs, with_tables: Callable[..., Inputs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sectors = inputs["streams/source_sectors"]
+    own = {"biomass_power": ("biomass_electricity", "MWh"), "sludge": ("waste", "t"), "glass": ("glass", "t")}
+    rows = [
+        {**sectors.iloc[0], "sector": name, "product": product, "unit": unit} for name, (product, unit) in own.items()
+    ]
+    tables = with_tables({"streams/source_sectors": pd.concat([sectors, pd.DataFrame(rows)], ignore_index=True)})
+    monkeypatch.setattr(module, "load_inputs", lambda scenario, *, allow_outside: tables)
+    emissions = run.tables["emissions"]
+    before = iamc_table(run)
+    for name, branch in (("biomass_power", "Energy|Supply|Electricity"), ("sludge", "Waste"), ("glass", "Industry")):
+        moved = emissions.assign(sector=emissions["sector"].replace({"steel": name}))
+        table = iamc_table(replace(run, tables={**run.tables, "emissions": moved}))
+        found = values(table, f"Emissions|CO2|{branch}|{name.replace('_', ' ').capitalize()}")
+        assert found == pytest.approx(values(before, "Emissions|CO2|Industry|Steel"))
 
 
 def test_carbon_price_is_interpolated_linearly_between_the_given_years(run: StoredRun) -> None:

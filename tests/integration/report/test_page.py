@@ -236,6 +236,12 @@ def test_regions_are_a_section_if_there_are_several(run: StoredRun) -> None:
     assert 'href="#zones">Regions</a>' in page_text(of_two_regions(run))
 
 
+def test_regions_without_a_calibration_have_one_share_of_abatement(run: StoredRun) -> None:
+    text = str(page_sections.zones(of_two_regions(run), PageLanguage("en", run.money)))
+    assert text.count(">Share of the region&#39;s emissions<") + text.count(">Share of the region's emissions<") == 1
+    assert "as delivered" not in text and "As designed" not in text and "as designed" not in text
+
+
 def test_shares_of_abatement_have_two_digits(run: StoredRun) -> None:
     zones = [
         {**zone, "abatement_share": 0.000244, "on_site_abatement_share": 0.000331}

@@ -130,6 +130,25 @@ def test_value_without_effect_is_reported(problem_of: Callable[..., Problem], ch
     assert Language("zh").sentence(found) != found or "futures" in changes
 
 
+def test_growth_of_value_added_is_reported_unless_an_intensity_goal_is_judged_with_it(
+    problem_of: Callable[..., Problem], inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    def added(table: str, year: int, **row: object) -> pd.DataFrame:
+        new = inputs[table].iloc[:1].assign(province="Shanxi", year=year, quality="reported", **row)
+        return pd.concat([inputs[table], new], ignore_index=True)
+
+    growth: Changes = {"policy.value_added_growth_rate": 0.04}
+    (found,) = unused_inputs(problem_of(growth))
+    assert "policy.value_added_growth_rate has no effect: no carbon intensity goal is judged with projected" in found
+    assert Language("zh").sentence(found) != found
+    start = {"policy/provincial_co2": added("policy/provincial_co2", 2025, co2_ktpa=500_000.0)}
+    start["policy/value_added"] = added("policy/value_added", 2025, gdp_mn=2_600_000.0)
+    assert unused_inputs(problem_of(growth, tables=with_tables(start))) == ()
+    # A static plan has no year in which a five-year plan ends.
+    found = unused_inputs(problem_of({**growth, "years": "static"}, tables=with_tables(start)))
+    assert any("policy.value_added_growth_rate has no effect" in each for each in found)
+
+
 def test_a_price_between_years_before_and_after_the_horizon_is_not_reported(problem_of: Callable[..., Problem]) -> None:
     around = {"policy.carbon_price_per_t": {2020: 50.0, 2060: 200.0}, "policy.market": None}
     assert unused_inputs(problem_of({**around, "policy.capture_deductible": True})) == ()
