@@ -112,6 +112,7 @@ def _name_of(folder: Path) -> str:
 def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     """Write the scenario of a country pack, after it was built once to validate the pack."""
     from ccs_model.inputs.country_packs import pack_files, pack_of
+    from ccs_model.inputs.geography import country_in_text
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.report.sentences import not_eligible_sentences
@@ -125,7 +126,7 @@ def _init_country(folder: Path, country: str, sectors: tuple[str, ...]) -> int:
     inventories = ", ".join(f"{sector}.csv" for sector in sectors or pack.sectors)
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
-        f"{folder}: scenario.yaml (ready to run), {inventories} and data/ of {pack.country} with "
+        f"{folder}: scenario.yaml (ready to run), {inventories} and data/ of {country_in_text(pack.country)} with "
         f"{len(problem.plants):,} operating plants, {count_text(n_candidates, 'candidate')}, and "
         f"{len(problem.sites)} storage sites"
     )
@@ -139,11 +140,12 @@ def _init_blank_country(folder: Path, country: str) -> int:
     """Write a scenario for a country without a pack, with a workbook and tables to fill in."""
     from ccs_model.importers.gem_scenario import blank_country_files, blank_country_needs
     from ccs_model.inputs import load_inputs
+    from ccs_model.inputs.geography import country_in_text
     from ccs_model.inputs.user_workbooks import template
 
     files = blank_country_files(country, _name_of(folder), template(load_inputs()))
     create_folder_files(folder, files | {"scenario.schema.json": _schema_text().encode()})
-    click.echo(f"{folder}: scenario.yaml for {country}, which has no country pack. Fill in:")
+    click.echo(f"{folder}: scenario.yaml for {country_in_text(country)}, which has no country pack. Fill in:")
     for line in blank_country_needs():
         click.echo(f"  {line}")
     click.echo(f"Next: ccs-model check {folder / 'scenario.yaml'} (docs/how-to/another-country.md)")

@@ -16,6 +16,7 @@ from ccs_model.importers.gem import GemTracker
 from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
 from ccs_model.inputs.country_packs import countries
 from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.geography import country_in_text
 from ccs_model.units import count_text, join_first_names
 
 INSTEAD = "data/instead.txt"
@@ -209,7 +210,8 @@ def blank_country_files(country: str, name: str, inventory: bytes) -> dict[str, 
         An inventory workbook to fill in.
     """
     message = _comment_block(_BEFORE, blank_country_needs()) + "#\n"
-    text = _scenario_text(name, f"# Plants of {country}", message, [country], ["plants.xlsx"], with_chemicals=True)
+    sources = f"# Plants of {country_in_text(country)}"
+    text = _scenario_text(name, sources, message, [country], ["plants.xlsx"], with_chemicals=True)
     files = {"scenario.yaml": text.encode(), "plants.xlsx": inventory, INSTEAD: _OWN_SITES}
     references = pd.DataFrame(columns=_REFERENCE_COLUMNS)
     return files | _empty_tables() | {"data/references.csv": _csv_bytes(references)}

@@ -23,7 +23,7 @@ from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import QUALITIES, Column, Source, read_dictionary
-from ccs_model.inputs.geography import countries_with_outline, country_named
+from ccs_model.inputs.geography import countries_with_outline, country_in_text, country_named
 from ccs_model.inputs.table_checks import key_of
 from ccs_model.inputs.user_tables import INSTEAD
 from ccs_model.paths import data_folder
@@ -180,7 +180,9 @@ def _missing_sector_issues(pack: CountryPack, sectors: Sequence[str]) -> Iterato
     for sector in sectors:
         if sector not in pack.sectors:
             hint = nearest_hint(sector, pack.sectors, f"it has {', '.join(pack.sectors)}")
-            yield Issue("--sector", f"the pack of {pack.country} has no plants of '{shown_text(sector)}'", hint)
+            yield Issue(
+                "--sector", f"the pack of {country_in_text(pack.country)} has no plants of '{shown_text(sector)}'", hint
+            )
 
 
 _HEAD = """\
@@ -215,7 +217,7 @@ def _scenario(pack: CountryPack, name: str, sectors: Sequence[str]) -> str:
     inventories = ", ".join(f"{sector}.csv" for sector in sectors)
     technologies = ["amine", "advanced_amine", *(["compression", "purification"] if "chemicals" in sectors else [])]
     text = _HEAD.format(
-        name=json.dumps(name, ensure_ascii=False), country=pack.country, inventories=inventories,
+        name=json.dumps(name, ensure_ascii=False), country=country_in_text(pack.country), inventories=inventories,
         currency=pack.value(_CURRENCY), what=" and ".join(_WHAT[sector] for sector in sectors), price_year=PRICE_YEAR,
     )  # fmt: skip
     rows = [

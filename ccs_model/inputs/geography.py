@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -28,6 +29,10 @@ _OTHER_NAMES = {
     "Syrian Arab Republic": "Syria", "The Netherlands": "Netherlands", "Turkey": "Türkiye", "UK": "United Kingdom",
     "USA": "United States", "United States of America": "United States", "Viet Nam": "Vietnam",
 }  # fmt: skip
+# Countries whose name has an article within a sentence.
+_WITH_ARTICLE = re.compile(
+    r"United |(Bahamas|Comoros|Gambia|Maldives|Netherlands|Philippines|UK|USA?)$|.*(Rep\.|Is\.|Ter\.)$"
+)
 
 _EARTH_RADIUS_KM = 6371.0
 # Coordinates look swapped if the point is this far from the others and would be this much nearer when swapped.
@@ -107,6 +112,12 @@ def area_near(lat_deg: float, lon_deg: float) -> str:
 
 def _is_in_box(ring: Ring, point: Floats) -> bool:
     return bool((ring.min(axis=0) <= point).all() and (point <= ring.max(axis=0)).all())
+
+
+def country_in_text(name: str) -> str:
+    """Return the name of a country as a sentence takes it, with an article where English has one."""
+    name = name.removeprefix("The ")
+    return f"the {name}" if _WITH_ARTICLE.match(name) else name
 
 
 def km_outside_country(country: str, lat_deg: float, lon_deg: float) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
+from ccs_model.economics.policy import SOCIETY
 from ccs_model.plan.citations import CAPITAL, DOCUMENTED, QUALITY_NOTE, QUALITY_NOTE_OF_YEAR, TONNES, quality_rows
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan_json import records, to_plain_values
@@ -79,7 +80,10 @@ def stakeholders(run: StoredRun, words: PageLanguage) -> Markup:
     if document.get("social_account"):
         note += f" The social discount rate is {100 * document['social_account']['discount_rate']:g} %."
     lowest = min(rows, key=lambda row: row["npv_mn"] or 0.0)
-    title = f"The net value is lowest for {lowest['stakeholder']}: {number(lowest['npv_mn'])} million {run.money}."
+    article = "the " if words.lang == "en" and lowest["stakeholder"] != SOCIETY else ""
+    title = (
+        f"The net value is lowest for {article}{lowest['stakeholder']}: {number(lowest['npv_mn'])} million {run.money}."
+    )
     drawn = Markup("")
     if any(abs(row["npv_mn"] or 0.0) > BUILT for row in rows):
         drawn = figure("stakeholders-chart", chart, words, title=title, caption=note, source="tables/stakeholders.csv")

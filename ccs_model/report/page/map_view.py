@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ccs_model.engineering.co2_transport import unwrap_deg
+from ccs_model.engineering.co2_transport import great_circle_km, unwrap_deg
 from ccs_model.inputs.geography import are_in_country, area_near
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.basemap import Basemap, Box, Outline, Projection, Ring
@@ -16,6 +16,8 @@ from ccs_model.report.page.basemap import Basemap, Box, Outline, Projection, Rin
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 # Unused sites, and the rest of the country, may reduce the scale of the map to these shares.
 _LEAST_SCALE_SHARE, _LEAST_COUNTRY_SHARE = 0.5, 0.6
+# Unused sites further than this from every plant do not widen the map.
+_NEAR_KM = 300.0
 # Margin around a country; its points on which a name is tried, in each direction; names tried; pixels between them.
 _COUNTRY_MARGIN_SHARE, _GRID, _MOST_PLACES, _SPACING_PX = 0.02, 24, 6, 60.0
 
@@ -35,9 +37,9 @@ def home_of(run: StoredRun, basemap: Basemap) -> frozenset[str]:
 def box_of(run: StoredRun, countries: Sequence[Outline] = ()) -> Box:
     """Return west, south, east and north of the view that opens first; east may exceed 180°.
 
-    The box contains plants, sites in use and pipelines, with a margin. If the map would open with unused sites beyond
-    its edge, the box contains them too, unless the scale were less than half as large. It contains the land of
-    `countries` around the plants, unless the scale were less than 60 % as large.
+    The box contains plants, sites in use and pipelines, with a margin. If the map would open with unused sites within
+    300 km of a plant beyond its edge, the box contains them too, unless the scale were less than half as large. It
+    contains the land of `countries` around the plants, unless the scale were less than 60 % as large.
     """
     plants = [each["geometry"]["coordinates"] for each in run.features("plant")]
     points = [*plants, *(_place(each) for each in run.features("site") if each["properties"]["is_used"])]
@@ -45,12 +47,19 @@ def box_of(run: StoredRun, countries: Sequence[Outline] = ()) -> Box:
         points += ends_of(each)
     box = _box_around(points or [[73.0, 18.0], [135.0, 53.0]])
     unused = [_place(each) for each in run.features("site") if not each["properties"]["is_used"]]
+    unused = [site for site in unused if _km_from(plants, site) <= _NEAR_KM]
     first = Projection(box)
     if points and not all(first.opens_with(*place) for place in unused):
         wider = _box_around([*points, *unused])
         box = wider if Projection(wider).scale >= first.scale * _LEAST_SCALE_SHARE else box
     with_land = _box_with_land(box, [ring for each in countries for ring in each.rings], plants)
     return with_land if Projection(with_land).scale >= Projection(box).scale * _LEAST_COUNTRY_SHARE else box
+
+
+def _km_from(plants: Sequence[Sequence[float]], site: Sequence[float]) -> float:
+    """Distance of a site from the nearest plant; infinite without plants."""
+    lon, lat = np.array(plants, dtype=float).reshape(-1, 2).T
+    return float(np.min(great_circle_km(lat, lon, site[1], site[0]), initial=math.inf))
 
 
 def _place(feature: Mapping[str, Any]) -> list[float]:

@@ -147,8 +147,13 @@ def test_an_unknown_country_is_reported_with_the_closest_match_and_the_list(tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "found"), [("Viet Nam", "Viet Nam"), ("vietnam", "Viet"), ("côte d'ivoire", "Côte d'Ivoire")]
-)
+    ("name", "found"),
+    [
+        ("Viet Nam", "Viet Nam,"), ("vietnam", "Viet"), ("côte d'ivoire", "Côte d'Ivoire,"), ("UK", "the UK,"),
+        ("The Netherlands", "the Netherlands,"), ("philippines", "the Philippines,"),
+        ("united arab emirates", "the United Arab Emirates,"),
+    ],
+)  # fmt: skip
 def test_a_country_is_known_by_each_spelling_of_its_name(tmp_path: Path, name: str, found: str) -> None:
     code, stdout, stderr = run("init", str(tmp_path / "zone"), "--country", name)
     assert code == 0, stderr
@@ -209,7 +214,7 @@ def test_a_country_without_a_pack_gets_a_scenario_with_files_to_fill_in(tmp_path
 
 
 def test_country_names_match_in_any_case_and_by_short_form(tmp_path: Path) -> None:
-    assert "of United States with" in run("init", str(tmp_path / "usa"), "--country", "usa")[1]
+    assert "of the United States with" in run("init", str(tmp_path / "usa"), "--country", "usa")[1]
     assert pack_of("uNiTeD states").country == pack_of("USA").country == "United States"
     assert "provinces: [Shanxi]" in Path(
         (run("init", str(tmp_path / "home"), "--country", "china"), tmp_path / "home" / "scenario.yaml")[1]

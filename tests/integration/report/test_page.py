@@ -287,6 +287,9 @@ def test_a_country_has_regions_and_no_ratio_without_benefits(run: StoredRun) -> 
     }
     shown = str(account_sections.stakeholders(replace(run, document={**document, "stakeholders": [row]}), words))
     assert "<td class=n>–</td>" in shown and "<td class=n>0.00</td>" not in shown
+    assert "The net value is lowest for the public purse: " in shown
+    society = replace(run, document={**document, "stakeholders": [{**row, "stakeholder": "society"}]})
+    assert "The net value is lowest for society: " in str(account_sections.stakeholders(society, words))
 
 
 def test_a_status_within_the_links_searched_says_so(run: StoredRun) -> None:

@@ -99,20 +99,22 @@ def test_basemap_across_180_degrees_shows_both_sides() -> None:
 
 
 def test_map_opens_with_unused_sites_unless_they_are_far_away(run: StoredRun) -> None:
-    def with_site(lat: float) -> StoredRun:
-        """The run with one unused site, on the meridian of its centre."""
-        site = {**run.features("site")[0], "geometry": {"type": "Point", "coordinates": [(west + east) / 2, lat]}}
-        site["properties"] = {**site["properties"], "id": "X", "is_used": False}
-        return replace(run, map={**run.map, "features": [*shown, site]})
+    def with_sites(*lats: float) -> StoredRun:
+        """The run with these unused sites only, on the meridian of its centre."""
+        sites = []
+        for lat in lats:
+            site = {**run.features("site")[0], "geometry": {"type": "Point", "coordinates": [(west + east) / 2, lat]}}
+            sites.append({**site, "properties": {**site["properties"], "id": f"X{lat}", "is_used": False}})
+        return replace(run, map={**run.map, "features": [*shown, *sites]})
 
     about = [(each, each["properties"]) for each in run.map["features"]]
     shown = [each for each, properties in about if properties["kind"] != "site" or properties["is_used"]]
-    west, south, east, north = box_of(run)
-    height = north - south
-    assert box_of(with_site((south + north) / 2)) == (west, south, east, north)
-    near, far = with_site(south - 0.3 * height), with_site(south - 2 * height)
-    assert box_of(near)[1] < south - 0.3 * height and box_of(near)[3] >= north
-    assert box_of(far) == (west, south, east, north)
+    west, south, east, north = box_of(replace(run, map={**run.map, "features": shown}))
+    assert box_of(with_sites((south + north) / 2)) == (west, south, east, north)
+    near, far = south - 1.0, south - 10.0
+    box = box_of(with_sites(near))
+    assert box[1] < near and box[3] >= north
+    assert box_of(with_sites(near, far)) == box and box_of(with_sites(far)) == (west, south, east, north)
 
 
 def run_at(run: StoredRun, province: str, *places: tuple[float, float]) -> StoredRun:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 
 import pytest
 
@@ -19,6 +20,17 @@ def test_every_module_has_a_docstring_a_specific_name_and_at_most_500_lines(path
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 500
     assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
+
+
+def test_the_top_level_holds_what_contributing_describes_only():
+    """The tracked files; a clone may also hold runs and files of the user's own."""
+    if not (ROOT / ".git").exists():
+        return
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert {path.split("/")[0] for path in listed.split("\0") if path and not path.startswith(".")} <= {
+        "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "bench",
+        "ccs_model", "constraints", "data", "docs", "pyproject.toml", "scenarios", "tests",
+    }  # fmt: skip
 
 
 def test_every_command_is_in_the_readme_and_has_an_example_in_its_help():
