@@ -25,7 +25,10 @@ WALL_S = 60
 
 
 def search(kind: str, seconds: int, found: Path) -> int:
-    """Run the search in a separate process, again after every finding, until the time is up."""
+    """Run the search in a separate process, again after every finding, until the time is up.
+
+    Returns 0 without a finding, 1 with findings, and 2 if the search failed.
+    """
     import readers
 
     corpus = found / "corpus" / kind
@@ -47,12 +50,19 @@ def search(kind: str, seconds: int, found: Path) -> int:
         (found / f"{kind}-{n_runs}.log").write_text(completed.stdout + completed.stderr, encoding="utf-8")
         if completed.returncode == 0:
             break
-    findings = sorted(path.name for path in found.glob(f"{kind}-*") if path.suffix != ".log")
+        if not _findings(kind, found):
+            sys.stderr.write(f"{completed.stderr}\nThe search did not run. It needs the extra fuzz.\n")
+            return 2
+    findings = _findings(kind, found)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     hours = {"hours": (time.monotonic() - started) / 3600, "cpu_hours": (used.ru_utime + used.ru_stime) / 3600}
     rounded = {name: round(value, 3) for name, value in hours.items()}
     sys.stdout.write(json.dumps({"reader": kind, "executions": n_tried, **rounded, "found": findings}) + "\n")
     return 1 if findings else 0
+
+
+def _findings(kind: str, found: Path) -> list[str]:
+    return sorted(path.name for path in found.glob(f"{kind}-*") if path.suffix != ".log")
 
 
 def search_inside(kind: str, arguments: list[str]) -> None:
