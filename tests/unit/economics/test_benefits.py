@@ -85,6 +85,11 @@ def test_accounts_by_stakeholder_match_hand_calculation() -> None:
     assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"])
     without_harm = accounts_by_stakeholder(ITEMS[ITEMS["item"] != "harm avoided"]).set_index("stakeholder")
     assert np.isnan(without_harm.at["society", "benefit_cost_ratio"])
+    # Damages of 0 are no benefit to set against the cost; those of half a million are.
+    for harm_mn, ratio in ((0.0, np.nan), (0.5, 300.5 / 1000)):
+        items = ITEMS.assign(discounted_mn=ITEMS["discounted_mn"].where(ITEMS["item"] != "harm avoided", harm_mn))
+        society = accounts_by_stakeholder(items).set_index("stakeholder").loc["society"]
+        assert society["benefit_cost_ratio"] == pytest.approx(ratio, nan_ok=True)
 
 
 def test_the_ledger_sums_to_the_accounts() -> None:

@@ -111,3 +111,5 @@ def test_cost_range_follows_the_aace_class(inputs: Inputs) -> None:
     assert np.all(low < high)
     assert class_names(4, inputs["costs/aace_classes"]) == ["class 4 (feasibility), −30 to +50 %"]
     assert class_names([5], inputs["costs/aace_classes"]) == ["class 5 (screening), −50 to +100 %"]
+    wide = pd.DataFrame({"aace_class": [9.0], "meaning": ["idea"], "low_share": [-0.8], "high_share": [3.0]})
+    assert class_names(9, wide) == ["class 9 (idea), −80 to +300 %"]

@@ -47,6 +47,9 @@ def test_outstanding_balance_is_repaid_at_the_end_of_the_horizon() -> None:
     assert table["year"].tolist() == [2026, 2027, 2028, 2029]
     assert table["principal_share"].tolist() == pytest.approx([0, 0.1, 0.1, 0.8])
     assert table["balance_share"].tolist() == pytest.approx([1, 0.9, 0.8, 0])
+    # A loan of the last year is drawn and not repaid within the horizon.
+    (drawn,) = loan_schedule(0.05, 10, ANNUITY, 2029, 2029).to_dict("records")
+    assert drawn == {"year": 2029, "drawn_share": 1, "interest_rate": 0, "principal_share": 0, "balance_share": 1}
 
 
 @given(RATE, TERM, KIND, st.integers(1, 40))

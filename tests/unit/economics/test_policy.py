@@ -13,6 +13,7 @@ from ccs_model.economics.policy import (
     carbon_value_mn,
     grid_factor_path,
     intensity_reduction_share,
+    non_fossil_path,
     price_path,
     trading_rules,
 )
@@ -67,6 +68,24 @@ def test_grid_factor_path_meets_known_values_and_falls_with_the_non_fossil_share
     assert path[0, 2] == pytest.approx(0.7252 * 0.75 / (1 - (0.159 + 0.4 * 0.051)))
     assert (np.diff(path, axis=1) <= 1e-15).all()
     assert path[:, 3].tolist() == pytest.approx(path[:, 2].tolist())
+
+
+def test_a_grid_without_fossil_power_in_its_known_year_keeps_its_factor() -> None:
+    path = grid_factor_path([0.03, 0.4], [2022, 2030], {2022: 1.0, 2030: 0.5}, [2022, 2030], 0.8)
+    assert path.tolist() == [[0.03, 0.03], [0.0, 0.4]]
+
+
+def test_targets_of_non_fossil_energy_follow_the_years_reached() -> None:
+    rows = [
+        ("A", "reached", 2020, 0.1),
+        ("A", "target", 2020, 0.3),
+        ("A", "target", 2030, 0.4),
+        ("B", "reached", 2025, 0.9),
+    ]
+    table = pd.DataFrame(rows, columns=["region", "measure", "year", "non_fossil_share"])
+    assert non_fossil_path(table, "A") == {2020: 0.1, 2030: 0.4}
+    # A region with targets alone has the path of its targets.
+    assert non_fossil_path(table[table["measure"] == "target"], "A") == {2020: 0.3, 2030: 0.4}
 
 
 @given(st.floats(0.05, 0.8), SHARE, st.floats(0, 0.9))
